@@ -1,0 +1,1 @@
+"""The operator that reconciles TrainingJob, CompressionJob and ModelService."""
