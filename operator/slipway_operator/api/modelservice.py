@@ -1,0 +1,92 @@
+"""ModelService: a published model, served."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from slipway_operator.api.meta import Condition, Failure, ModelSource, PodTemplate
+from slipway_runtime.spec.base import SpecModel
+from slipway_runtime.spec.summary import Digest, Metrics
+
+
+class ModelServiceSpec(SpecModel):
+    """Which model to serve, and how."""
+
+    model: ModelSource = Field(description="The model to serve.")
+    replicas: int = Field(1, ge=0, le=1000, description="Pods that serve.")
+    pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
+
+
+class TargetState(StrEnum):
+    """Where the wanted revision stands."""
+
+    PENDING = "Pending"
+    IMPORTING = "Importing"
+    LOADING = "Loading"
+    LOADED = "Loaded"
+    FAILED = "Failed"
+
+
+class ActiveRevision(SpecModel):
+    """What answers requests now."""
+
+    digest: Digest = Field(description="Artifact that is served.")
+    uri: str = Field(max_length=1200, description="Where its manifest is.")
+    revision: str = Field(max_length=63, description="Hash of artifact and serving configuration.")
+    metrics: Metrics = Field(default=(), description="Held-out metrics of the artifact.")
+
+
+class TargetRevision(SpecModel):
+    """What should answer requests."""
+
+    digest: Digest | None = Field(None, description="Artifact that is wanted; unknown until the source has one.")
+    uri: str | None = Field(None, max_length=1200, description="Where its manifest is.")
+    revision: str | None = Field(None, max_length=63, description="Hash of artifact and serving configuration.")
+    state: TargetState = Field(description="Pending, Importing, Loading, Loaded or Failed.")
+    metrics: Metrics = Field(default=(), description="Held-out metrics of the artifact.")
+    last_failure: Failure | None = Field(None, description="Why it does not load, in the pod's own words.")
+
+
+class Replicas(SpecModel):
+    """Pods that serve."""
+
+    desired: int = Field(0, ge=0, description="Wanted.")
+    ready: int = Field(0, ge=0, description="Ready.")
+    updated: int = Field(0, ge=0, description="Of the wanted revision.")
+
+
+class Lineage(SpecModel):
+    """One ancestor of the served artifact."""
+
+    kind: str = Field(max_length=63, description="Kind of the object that made it.")
+    name: str = Field(max_length=63, description="Name of that object.")
+    digest: Digest = Field(description="Its artifact.")
+
+
+class ModelServiceStatus(SpecModel):
+    """What is observed of a ModelService."""
+
+    observed_generation: int = Field(0, ge=0, description="Generation of the spec that this status is about.")
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = Field(default=(), description="Conditions.")
+    url: str | None = Field(None, max_length=512, description="Address inside the cluster.")
+    selector: str | None = Field(None, max_length=512, description="Label selector of the pods, for scaling.")
+    replicas: Replicas = Field(default=Replicas(), description="Pods that serve.")
+    active: ActiveRevision | None = Field(None, description="What answers requests now.")
+    target: TargetRevision | None = Field(None, description="What should answer requests.")
+    lineage: Annotated[tuple[Lineage, ...], Field(max_length=8)] = Field(
+        default=(), description="Artifacts the target was made from, nearest first."
+    )
+    imported: "Imported | None" = Field(None, description="What a URI that names no digest was imported as.")
+    attempt: int = Field(0, ge=0, description="Attempt of that import.")
+
+
+class Imported(SpecModel):
+    """Artifact made from a URI that is not an artifact itself."""
+
+    run: str = Field(max_length=16, description="Identity of the import.")
+    uri: str = Field(max_length=1200, description="Where its manifest is.")
+    digest: Digest = Field(description="Its digest.")
+
+
+ModelServiceStatus.model_rebuild()
