@@ -1,0 +1,62 @@
+# Every command a developer, CI and the README use. All tools land in $(CACHE), outside the checkout.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export SLIPWAY_CACHE ?= $(HOME)/.cache/slipway
+
+LOCK := $(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-12)
+VENV := $(SLIPWAY_CACHE)/venv-$(LOCK)
+BIN := $(VENV)/bin
+CLUSTER ?= dev
+NODES ?= 1
+
+.PHONY: help setup lint unit generate lock cluster-up cluster-down images demo demo-down test test-full bench clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+
+setup: $(VENV)/.ready ## Install Debian packages and the locked Python environment
+
+# The marker is written last, so a half-built environment is built again. `.venv` lets editors find it.
+$(VENV)/.ready:
+	@devcluster/bootstrap $(VENV)
+	@touch $@
+	@ln -sfn $(VENV) .venv
+
+lint: setup ## Format check, ruff, mypy strict, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup ## Tests that need no cluster
+	$(BIN)/pytest tests/unit tests/property --slow=none
+
+generate: setup ## Write CRDs, chart copies, RBAC and the API reference from the code
+	$(BIN)/slipway-operator generate
+
+lock: setup ## Lock dependencies with hashes again
+	PATH=$(BIN):$$PATH requirements/lock
+
+cluster-up: setup ## Start a Kubernetes of NODES nodes named CLUSTER
+	$(BIN)/python -m slipway_devcluster up --name $(CLUSTER) --nodes $(NODES)
+
+cluster-down: setup ## Stop it and leave nothing behind
+	$(BIN)/python -m slipway_devcluster down --name $(CLUSTER)
+
+images: setup ## Build the container images
+	$(BIN)/python -m slipway_devcluster images build
+
+demo: setup ## The whole chain on a cluster, from data to answers (uses KUBECONFIG when it is set)
+	$(BIN)/python -m slipway_demo
+
+demo-down: cluster-down ## Remove the demo's cluster
+
+test: setup lint ## Every fast test, and a seeded sample of the slow ones
+	$(BIN)/pytest tests --slow=sample --maxfail=3 --durations=15
+
+test-full: setup lint ## Every test, slow matrices whole; writes docs/test-summary.md
+	$(BIN)/pytest tests --slow=all --durations=40 --summary=docs/test-summary.md
+
+bench: setup ## Measure, and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench

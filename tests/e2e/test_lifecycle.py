@@ -1,0 +1,63 @@
+"""Deletion, retention and uninstalling: nothing is left that should not be, and nothing is lost that should stay."""
+
+import json
+from typing import Any
+
+from slipway_demo.install import RELEASE, SYSTEM_NAMESPACE
+from tests.e2e.objects import classifier, service, training
+from tests.e2e.world import World
+
+OURS = "app.kubernetes.io/managed-by=slipway"
+
+
+def _sweep(world: World, name: str) -> dict[str, Any]:
+    """Run the chart's retention CronJob now, and return what it said."""
+    job = f"sweep-{name}"
+    world.target.run("--namespace", SYSTEM_NAMESPACE, "create", "job", job, f"--from=cronjob/{RELEASE}-retention")
+    world.target.run(
+        "--namespace", SYSTEM_NAMESPACE, "wait", "--for=condition=complete", f"job/{job}", "--timeout=90s"
+    )
+    log = world.target.run("--namespace", SYSTEM_NAMESPACE, "logs", f"job/{job}")
+    last: dict[str, Any] = json.loads(log.strip().splitlines()[-1])
+    return last
+
+
+def test_deleting_everything_leaves_nothing_in_the_cluster(world: World) -> None:
+    world.apply(training(), service(podTemplate={"resources": {"cpu": "100m", "memory": "256Mi"}}))
+    world.wait_ready("modelservice", "digits")
+    world.kubectl("delete", "trj,cpj,msv", "--all")
+    kinds = "jobs,pods,services,deployments,replicasets,poddisruptionbudgets,serviceaccounts,networkpolicies"
+    world.wait("no child left", lambda: not world.items(kinds, OURS), timeout=120)
+
+
+def test_artifacts_beyond_history_are_swept_and_referenced_ones_never(world: World) -> None:
+    world.target.install(values=["retention.grace=0s"])
+    try:
+        world.apply(training(history=1, recipe=classifier(epochs=1)))
+        first = world.wait_ready("trainingjob", "digits")["status"]["artifact"]
+        pinned = {"kind": "ModelService", "metadata": {"name": "pinned"}, "spec": {"model": {"uri": first["uri"]}}}
+        world.apply(pinned)
+        world.wait_ready("modelservice", "pinned")
+        world.apply(training(history=1, recipe=classifier(epochs=2)))
+        world.wait(
+            "a second artifact",
+            lambda: world.get("trj", "digits")["status"]["artifact"]["digest"] != first["digest"],
+        )
+        kept = _sweep(world, f"{world.namespace}-kept")
+        assert first["digest"] not in kept["swept"]
+        world.kubectl("delete", "msv", "pinned")
+        swept = _sweep(world, f"{world.namespace}-gone")
+        assert first["digest"] in swept["swept"]
+        assert world.get("trj", "digits")["status"]["artifact"]["digest"] not in swept["swept"]
+    finally:
+        world.target.install()
+
+
+def test_uninstalling_with_objects_present_does_not_hang(world: World) -> None:
+    world.apply(training(suspend=True))
+    world.wait_reason("trainingjob", "digits", "Suspended")
+    world.target.uninstall()
+    assert world.exists("trainingjob", "digits")
+    world.target.install()
+    world.apply(training(suspend=False))
+    world.wait_ready("trainingjob", "digits")

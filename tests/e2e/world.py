@@ -1,0 +1,148 @@
+"""What an end-to-end test does to a cluster, in its words."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import yaml
+
+from slipway_demo.install import SYSTEM_NAMESPACE, CommandFailed, Target
+from slipway_demo.progress import condition, describe, is_current
+
+POLL_SECONDS = 0.5
+
+
+@dataclass
+class Load:
+    """Answers to a steady stream of requests."""
+
+    answered: int = 0
+    failures: list[str] = field(default_factory=list)
+    models: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class World:
+    """A namespace of the cluster under test."""
+
+    target: Target
+    namespace: str
+
+    def create_namespace(self) -> None:
+        self.target.run("create", "namespace", self.namespace)
+        level = "pod-security.kubernetes.io/enforce=restricted"
+        self.target.run("label", "namespace", self.namespace, level)
+
+    def delete_namespace(self) -> None:
+        self.target.run("delete", "namespace", self.namespace, "--wait=true", "--timeout=120s", timeout=150)
+
+    def kubectl(self, *arguments: str, timeout: float = 120) -> str:
+        return self.target.run("--namespace", self.namespace, *arguments, timeout=timeout)
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        documents = [{"apiVersion": "slipway.dev/v1alpha1", **item} for item in objects]
+        self.target.run("--namespace", self.namespace, "apply", "-f", "-", stdin=yaml.safe_dump_all(documents))
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.target.get(kind, name, "--namespace", self.namespace)
+        return found
+
+    def items(self, kinds: str, selector: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.target.get(
+            kinds, "--namespace", self.namespace, *(["--selector", selector] if selector else [])
+        )["items"]
+        return found
+
+    def wait(self, what: str, check: Callable[[], Any], timeout: float = 240) -> Any:
+        """Wait until ``check`` returns something true, and return it.
+
+        Raises:
+            AssertionError: with every object's line and the namespace's warnings.
+        """
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if found := check():
+                return found
+            time.sleep(POLL_SECONDS)
+        lines = [describe(item) for item in self.items("slipway")]
+        pods = self.kubectl("get", "pods", "-o", "wide")
+        events = self.kubectl("get", "events", "--field-selector", "type=Warning")
+        raise AssertionError("\n".join([f"{what}: not within {timeout:.0f} s", *lines, pods, events]))
+
+    def wait_ready(self, kind: str, name: str, timeout: float = 300) -> dict[str, Any]:
+        def ready() -> dict[str, Any] | None:
+            item = self.get(kind, name)
+            return item if is_current(item) else None
+
+        found: dict[str, Any] = self.wait(f"{kind} {name} Ready", ready, timeout)
+        return found
+
+    def wait_reason(self, kind: str, name: str, reason: str, timeout: float = 240) -> dict[str, Any]:
+        """Wait until the Ready condition has a reason, and return that condition."""
+
+        def found() -> dict[str, Any] | None:
+            item = self.get(kind, name)
+            ready = condition(item, "Ready")
+            current = ready.get("observedGeneration") == item["metadata"]["generation"]
+            return ready if current and ready.get("reason") == reason else None
+
+        result: dict[str, Any] = self.wait(f"{kind} {name} Ready reason {reason}", found, timeout)
+        return result
+
+    def address(self, service: str) -> str:
+        """URL of a Service that this machine reaches: the cluster IP of a devcluster is routed here."""
+        spec = self.get("service", service)["spec"]
+        return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
+
+    def predict(self, service: str, rows: list[Any]) -> list[Any]:
+        reply = httpx.post(f"{self.address(service)}/predict", json={"input_data": rows}, timeout=30)
+        reply.raise_for_status()
+        answers: list[Any] = reply.json()["prediction"]
+        return answers
+
+    @contextmanager
+    def load(self, service: str, rows: list[Any], per_second: float) -> Iterator[Load]:
+        """Send requests at a steady rate on fresh connections while the block runs, and record every failure."""
+        url = f"{self.address(service)}/predict"
+        body = json.dumps({"input_data": rows})
+        result, stop = Load(), threading.Event()
+
+        def send() -> None:
+            while not stop.wait(1 / per_second):
+                try:
+                    reply = httpx.post(url, content=body, headers={"content-type": "application/json"}, timeout=10)
+                    if reply.status_code == httpx.codes.OK:
+                        result.answered += 1
+                        result.models.add(reply.headers.get("slipway-artifact", ""))
+                    else:
+                        result.failures.append(f"{reply.status_code} {reply.text[:200]}")
+                except httpx.HTTPError as error:
+                    result.failures.append(repr(error))
+
+        threads = [threading.Thread(target=send) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield result
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def operator_pods(self) -> list[str]:
+        pods = self.target.get("pods", "--namespace", SYSTEM_NAMESPACE, "--selector", "app.kubernetes.io/component=operator")
+        return [pod["metadata"]["name"] for pod in pods["items"]]
+
+    def exists(self, kind: str, name: str) -> bool:
+        try:
+            self.get(kind, name)
+        except CommandFailed as error:
+            if "NotFound" not in str(error):
+                raise
+            return False
+        return True
