@@ -1,0 +1,1 @@
+"""What every runtime program shares: its environment, its log, its last words and its exit code."""
