@@ -22,7 +22,7 @@ def load_npz(path: Path, uri: str) -> Raw:
             missing = {"x", "y"} - set(arrays.files)
             if missing:
                 raise DatasetError(
-                    f"{uri}: array {', '.join(sorted(missing))} is missing (it has {', '.join(arrays.files) or 'none'}); "
+                    f"{uri}: array {', '.join(sorted(missing))} is missing (there are: {', '.join(arrays.files)}); "
                     "save with numpy.savez(path, x=…, y=…)"
                 )
             x, y = arrays["x"], arrays["y"]
