@@ -1,0 +1,84 @@
+"""The short form: ``POST /predict`` with rows in and predictions out."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
+from slipway_runtime.serve.errors import BadInput
+from slipway_runtime.serve.model import ServedModel
+from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, array_from_json, count
+
+_PROBABILITIES = "probabilities"
+_MATRIX = 2
+
+
+def decode(document: dict[str, Any], model: ServedModel) -> InferenceRequest:
+    """Read ``{"input_data": [row, …]}``, or ``{"input_data": {"<input>": [row, …], …}}`` for a model of several inputs.
+
+    A row is nested as the model's input is, or flat with as many elements.
+
+    Raises:
+        BadInput: with the input's name and what was expected of it.
+    """
+    data = document.get("input_data")
+    specs = model.signature.inputs
+    if data is None:
+        raise BadInput('"input_data" is missing; a list of rows was expected, as in {"input_data": [[1.0, 2.0]]}')
+    if not isinstance(data, dict):
+        if len(specs) != 1:
+            raise BadInput(f'"input_data" must be an object with the inputs {", ".join(specs)}, each a list of rows')
+        data = {next(iter(specs)): data}
+    inputs = {}
+    for name, rows in data.items():
+        spec = specs.get(name)
+        if spec is None:
+            raise BadInput(f'input "{name}" is unknown; model "{model.name}" takes {", ".join(specs)}')
+        inputs[name] = _rows(spec, array_from_json(spec, rows))
+    request = InferenceRequest(inputs)
+    model.check(request)
+    return request
+
+
+def encode(model: ServedModel, response: InferenceResponse, *, probabilities: bool) -> bytes:
+    """Write ``{"prediction": […]}``: a class (its name where known) per row for a classifier, else the first output's rows.
+
+    With ``probabilities``, a classifier's probabilities are written too, a row per example in the order of the classes.
+    """
+    scores = _scores(model, response.outputs)
+    if scores is None:
+        name, first = next(iter(response.outputs.items()))
+        plain = model.signature.outputs[name].datatype is Datatype.BYTES
+        document: dict[str, Any] = {"prediction": first.tolist() if plain else np.ascontiguousarray(first)}
+    else:
+        best = scores.argmax(axis=1)
+        document = {"prediction": [model.classes[index] for index in best] if model.classes else best}
+        if probabilities:
+            document[_PROBABILITIES] = np.ascontiguousarray(scores)
+            if model.classes:
+                document["classes"] = model.classes
+    document["model_name"] = model.name
+    document["model_version"] = model.version
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _rows(spec: TensorSpec, array: Array) -> Array:
+    row = spec.shape[1:]
+    if array.ndim != len(spec.shape) and array.ndim == _MATRIX and DYNAMIC not in row and array.shape[1] == count(row):
+        return array.reshape((array.shape[0], *row))
+    if array.ndim == 1 and len(spec.shape) > 1:
+        raise BadInput(f'input "{spec.name}": a list of rows was expected, each of shape {list(row)}; put a single row into a list')
+    return array
+
+
+def _scores(model: ServedModel, outputs: dict[str, Array]) -> Array | None:
+    """Scores [rows, classes] when the model is a classifier: known by its class names or by an output's name."""
+    if _PROBABILITIES in outputs and outputs[_PROBABILITIES].ndim == _MATRIX:
+        return outputs[_PROBABILITIES]
+    if not model.classes:
+        return None
+    for array in outputs.values():
+        if array.dtype.kind == "f" and array.ndim == _MATRIX and array.shape[1] == len(model.classes):
+            return array
+    return None

@@ -1,0 +1,144 @@
+"""The process's life: listen, load, serve, drain."""
+
+import asyncio
+import logging
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from granian.constants import HTTPModes
+from granian.server.embed import Server
+
+from slipway_runtime.serve.cpus import usable_cores
+from slipway_runtime.serve.engine import EngineLoader
+from slipway_runtime.serve.errors import ModelLoadError
+from slipway_runtime.serve.http import HttpApplication
+from slipway_runtime.serve.metrics import Metrics
+from slipway_runtime.serve.model import ServedModel, warm_up
+from slipway_runtime.serve.repository import ModelRepository
+from slipway_runtime.serve.source import ModelSource, localize
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.02
+_BACKLOG = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How to listen and to leave. Times in seconds, sizes in bytes."""
+
+    host: str
+    http_port: int
+    drain_grace: float
+    drain_timeout: float
+    max_body: int
+
+
+def load_model(source: ModelSource, scratch: Path, load: EngineLoader, env: Mapping[str, str], threads: int) -> ServedModel:
+    """Find, load and warm one model.
+
+    Raises:
+        ModelLoadError: it cannot be served as it is.
+        ConfigInvalid, StoreError: it cannot be found or verified.
+    """
+    start = time.perf_counter()
+    local = localize(source, scratch, dict(env))
+    try:
+        engine = load(local.path, threads=threads)
+        cost = warm_up(engine)
+    except ModelLoadError as error:
+        raise ModelLoadError(f'model "{source.name}" does not load: {error}') from error
+    _log.info(
+        "model loaded",
+        extra={
+            "model": source.name,
+            "digest": local.digest or None,
+            "seconds": round(time.perf_counter() - start, 3),
+            "warmInferenceMs": round(cost.seconds * 1000, 4),
+        },
+    )
+    return ServedModel(source.name, local.version, engine, local.classes, cost)
+
+
+async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: Mapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return.
+
+    Draining: unready at once; new requests are answered for the grace, because endpoints and load balancers learn late;
+    then what is in flight gets until the timeout.
+
+    Raises:
+        ConfigInvalid, StoreError: a model cannot be served.
+        OSError: the port is taken.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    cores = usable_cores(env)
+    repository = ModelRepository(tuple(source.name for source in sources))
+    with ThreadPoolExecutor(max_workers=cores, thread_name_prefix="infer") as executor, tempfile.TemporaryDirectory() as scratch:
+        application = HttpApplication(repository, Metrics(), executor, max_body=options.max_body)
+        server = Server(
+            application,
+            address=options.host,
+            port=options.http_port,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=_BACKLOG,
+            backpressure=_BACKLOG,
+            log_enabled=False,
+        )
+        listening = asyncio.create_task(server.serve())
+        loading = asyncio.create_task(_load_all(sources, repository, executor, Path(scratch), env, cores))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({listening, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                loading.result()
+                _log.info("ready", extra={"port": options.http_port, "models": [source.name for source in sources], "cores": cores})
+                await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                listening.result()
+            await _drain(repository, application, options)
+        finally:
+            loading.cancel()
+            stopping.cancel()
+            if not listening.done():
+                server.stop()
+                await listening
+
+
+async def _load_all(
+    sources: tuple[ModelSource, ...],
+    repository: ModelRepository,
+    executor: ThreadPoolExecutor,
+    scratch: Path,
+    env: Mapping[str, str],
+    threads: int,
+) -> None:
+    loop = asyncio.get_running_loop()
+    for source in sources:
+        repository.add(await loop.run_in_executor(executor, _load_with_onnx, source, scratch, env, threads))
+
+
+def _load_with_onnx(source: ModelSource, scratch: Path, env: Mapping[str, str], threads: int) -> ServedModel:
+    from slipway_runtime.serve.onnx_engine import load_onnx
+
+    return load_model(source, scratch, load_onnx, env, threads)
+
+
+async def _drain(repository: ModelRepository, application: HttpApplication, options: ServerOptions) -> None:
+    repository.drain()
+    _log.info("draining", extra={"graceSeconds": options.drain_grace, "inFlight": application.in_flight})
+    await asyncio.sleep(options.drain_grace)
+    deadline = asyncio.get_running_loop().time() + options.drain_timeout
+    # Polled: the end of a drain is no hot path, and the count is the application's own.
+    while application.in_flight and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_POLL_SECONDS)
+    if application.in_flight:
+        _log.warning("requests given up", extra={"inFlight": application.in_flight})

@@ -1,0 +1,140 @@
+"""Tensors as the Open Inference Protocol names them, and JSON data made into arrays without silent conversions."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from slipway_runtime.serve.errors import BadInput
+
+Array = npt.NDArray[Any]
+DYNAMIC = -1
+
+
+class Datatype(StrEnum):
+    """Element types of the Open Inference Protocol that numpy can hold (BF16 is not one of them)."""
+
+    BOOL = "BOOL"
+    UINT8 = "UINT8"
+    UINT16 = "UINT16"
+    UINT32 = "UINT32"
+    UINT64 = "UINT64"
+    INT8 = "INT8"
+    INT16 = "INT16"
+    INT32 = "INT32"
+    INT64 = "INT64"
+    FP16 = "FP16"
+    FP32 = "FP32"
+    FP64 = "FP64"
+    BYTES = "BYTES"
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The numpy type that holds it; BYTES are objects of ``str``."""
+        match self:
+            case Datatype.BOOL:
+                return np.dtype(np.bool_)
+            case Datatype.BYTES:
+                return np.dtype(object)
+            case Datatype.FP16 | Datatype.FP32 | Datatype.FP64:
+                return np.dtype(f"float{self[2:]}")
+            case _:
+                return np.dtype(self.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, element type and shape of one input or output; -1 is a dimension that each request chooses."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, name: str, datatype: Datatype, shape: tuple[int, ...]) -> "TensorSpec":
+        """Derive the numpy type, once, because each request needs it."""
+        return cls(name, datatype, shape, datatype.numpy)
+
+    def describe(self) -> str:
+        """Type and shape as messages show them, for example ``FP32[-1, 64]``."""
+        return f"{self.datatype}{list(self.shape)}"
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise BadInput unless ``shape`` has the right rank and every fixed dimension."""
+        if len(shape) == len(self.shape):
+            for given, wanted in zip(shape, self.shape, strict=True):
+                if wanted not in (DYNAMIC, given):
+                    break
+            else:
+                return
+        raise BadInput(f'input "{self.name}": shape {list(shape)} given, the model expects {list(self.shape)} (-1: any)')
+
+
+def array_from_json(spec: TensorSpec, data: object) -> Array:
+    """Array of ``spec.dtype`` from a JSON list, flat or nested, in the shape of its nesting.
+
+    Nothing is converted silently: a float is no integer, text is no number, and what overflows the type is refused.
+
+    Raises:
+        BadInput: ``data`` is no list, is ragged, or holds an element that the type cannot carry.
+    """
+    if not isinstance(data, list):
+        raise BadInput(f'input "{spec.name}": "data" must be a list, flat or nested, of {spec.datatype} elements')
+    if spec.datatype is Datatype.BYTES:
+        return _strings(spec, data)
+    try:
+        array = np.array(data)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise BadInput(f'input "{spec.name}": "data" is ragged: lists of one level must have equal lengths') from error
+    if array.size == 0:
+        return array.astype(spec.dtype)
+    if spec.dtype.kind == "f":
+        return _floats(spec, array)
+    if spec.dtype.kind == "b":
+        if array.dtype.kind != "b":
+            raise _wrong_elements(spec, "true and false")
+        return array
+    return _integers(spec, array)
+
+
+def _floats(spec: TensorSpec, array: Array) -> Array:
+    if array.dtype.kind not in "fiu":
+        raise _wrong_elements(spec, "numbers (no null, text or true/false)")
+    with np.errstate(over="ignore"):
+        converted = array.astype(spec.dtype, copy=False)
+    if not np.isfinite(converted).all():
+        raise BadInput(f'input "{spec.name}": a number is too large for {spec.datatype} (at most {np.finfo(spec.dtype).max:.6g})')
+    return converted
+
+
+def _integers(spec: TensorSpec, array: Array) -> Array:
+    if array.dtype.kind not in "iu":
+        raise _wrong_elements(spec, "integers, within the type's range")
+    bounds = np.iinfo(spec.dtype)
+    if int(array.min()) < bounds.min or int(array.max()) > bounds.max:
+        raise BadInput(f'input "{spec.name}": {spec.datatype} elements lie within {bounds.min} and {bounds.max}')
+    return array.astype(spec.dtype, copy=False)
+
+
+def _strings(spec: TensorSpec, data: list[Any]) -> Array:
+    # An object array, because numpy's own text type drops trailing NUL characters.
+    try:
+        array = np.array(data, dtype=object)
+    except ValueError as error:
+        raise BadInput(f'input "{spec.name}": "data" is ragged: lists of one level must have equal lengths') from error
+    if not all(isinstance(element, str) for element in array.flat):
+        raise _wrong_elements(spec, "strings, in lists of equal lengths")
+    return array
+
+
+def _wrong_elements(spec: TensorSpec, wanted: str) -> BadInput:
+    return BadInput(f'input "{spec.name}": {spec.datatype} elements must be {wanted}')
+
+
+def count(shape: tuple[int, ...]) -> int:
+    """Elements in a tensor of ``shape``; a scalar has one."""
+    return prod(shape)
