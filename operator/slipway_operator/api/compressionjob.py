@@ -18,4 +18,5 @@ class CompressionJobStatus(JobStatus):
     """What is observed of a CompressionJob."""
 
     source: Digest | None = Field(None, description="Artifact that the active run compresses.")
+    source_uri: str | None = Field(None, max_length=1200, description="Where that artifact's manifest is.")
     report: Report | None = Field(None, description="Measured before and after.")

@@ -60,5 +60,7 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "StoreUnavailable"
     LOAD_FAILED = "LoadFailed"
     CHILD_REFUSED = "ChildRefused"
+    RESULT_LOST = "ResultLost"
+    ATTEMPT_LOST = "AttemptLost"
     # The negative of an abnormal-true condition
     AS_EXPECTED = "AsExpected"

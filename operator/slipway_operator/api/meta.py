@@ -75,15 +75,28 @@ class Resources(SpecModel):
     memory: Quantity | None = Field(None, description="Memory, for example 2Gi.")
 
 
+class TolerationOperator(StrEnum):
+    """How a toleration is compared with a taint."""
+
+    EXISTS = "Exists"
+    EQUAL = "Equal"
+
+
+class TaintEffect(StrEnum):
+    """What a taint does to pods that do not tolerate it."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
 class Toleration(SpecModel):
     """A taint that pods accept."""
 
     key: str | None = Field(None, max_length=253, description="Taint key; every key when absent.")
-    operator: Annotated[str, Field(pattern="^(Exists|Equal)$")] | None = Field(None, description="Exists or Equal.")
+    operator: TolerationOperator | None = Field(None, description="Exists or Equal; Equal when absent.")
     value: str | None = Field(None, max_length=63, description="Taint value, with Equal.")
-    effect: Annotated[str, Field(pattern="^(NoSchedule|PreferNoSchedule|NoExecute)$")] | None = Field(
-        None, description="Effect; every effect when absent."
-    )
+    effect: TaintEffect | None = Field(None, description="Effect; every effect when absent.")
 
 
 class PodTemplate(SpecModel):
