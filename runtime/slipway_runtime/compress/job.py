@@ -166,8 +166,8 @@ def _describe(result: Path, source: Manifest, report: Report) -> None:
 def _in_words(report: Report) -> str:
     lost = ", ".join(f"{drop.name} drops by {drop.value} [{drop.low}, {drop.high}]" for drop in report.drops[:1])
     return (
-        f"{report.before.size_bytes} to {report.after.size_bytes} bytes ({report.size_ratio}x smaller), "
-        f"{report.before.latency_ms} to {report.after.latency_ms} ms ({report.speedup}x faster), {lost}"
+        f"{report.before.size_bytes} to {report.after.size_bytes} bytes (size ratio {report.size_ratio}), "
+        f"{report.before.latency_ms} to {report.after.latency_ms} ms (speedup {report.speedup}), {lost}"
     )
 
 

@@ -66,6 +66,12 @@ class Store:
                 for chunk in stream:
                     file.write(chunk)
 
+    def stat(self, key: str) -> Entry:
+        """Size and time of an object, without its bytes."""
+        with self._speaking_of(key):
+            found = obstore.head(self._backend, key)
+        return Entry(found["path"], found["size"], found["last_modified"])
+
     def write(self, key: str, content: bytes | Path) -> None:
         """Write an object whole, replacing it; a :class:`Path` is streamed."""
         with self._speaking_of(key):
