@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from slipway_operator.api.meta import Condition, Failure, ModelSource, PodTemplate
-from slipway_runtime.spec.base import SpecModel
+from slipway_runtime.spec.base import Name, SpecModel
 from slipway_runtime.spec.summary import Digest, Metrics
 
 
@@ -43,6 +43,7 @@ class TargetRevision(SpecModel):
     digest: Digest | None = Field(None, description="Artifact that is wanted; unknown until the source has one.")
     uri: str | None = Field(None, max_length=1200, description="Where its manifest is.")
     revision: str | None = Field(None, max_length=63, description="Hash of artifact and serving configuration.")
+    secret_name: Name | None = Field(None, description="Secret that reads the artifact; the store's when absent.")
     state: TargetState = Field(description="Pending, Importing, Loading, Loaded or Failed.")
     metrics: Metrics = Field(default=(), description="Held-out metrics of the artifact.")
     last_failure: Failure | None = Field(None, description="Why it does not load, in the pod's own words.")

@@ -1,0 +1,1 @@
+"""Manifests of children: complete, deterministic, and equal for equal wishes."""

@@ -1,0 +1,156 @@
+"""Children of a ModelService: Deployment, Service, disruption budget and an account without rights.
+
+Everything in the pod template follows from the revision and the image alone. A change of this module's template
+would restart every served model when the operator is upgraded; a golden test guards it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from slipway_operator.api.meta import PodTemplate
+from slipway_operator.domain import naming
+from slipway_operator.domain.identity import revision_hash
+from slipway_operator.domain.planning import Settings, Snapshot
+from slipway_operator.domain.render import pods
+from slipway_operator.domain.render.objects import Manifest, owned
+
+HTTP_PORT = 8080
+SERVICE_PORT = 80
+DRAIN_SECONDS = 5
+"""Between the end of traffic's routing to a pod and its SIGTERM, so that no request meets a closed port."""
+GRACE_SECONDS = 45
+PROGRESS_DEADLINE_SECONDS = 600
+
+SERVE_DEFAULT = pods.Amounts(cpu_request="100m", cpu_limit="1", memory="512Mi")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """An artifact together with how it is served."""
+
+    digest: str
+    uri: str
+    secret_name: str | None
+    """Credentials of the artifact; the store's own when None."""
+    template: PodTemplate
+    model: str
+    """Name under which it is served."""
+
+    @property
+    def hash(self) -> str:
+        """Identity of the revision; it decides roll-outs."""
+        serving: dict[str, Any] = {
+            "model": self.model,
+            "podTemplate": self.template.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        }
+        if self.secret_name is not None:
+            serving["secretName"] = self.secret_name
+        return revision_hash({"digest": self.digest, "uri": self.uri}, serving)
+
+
+def deployment(snapshot: Snapshot, settings: Settings, revision: Revision, *, image: str, replicas: int) -> Manifest:
+    """The Deployment of a revision; pods are replaced only after a new one answers."""
+    key = snapshot.key
+    body: Manifest = {
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 2,
+            "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
+            "selector": {"matchLabels": naming.selector(key)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {
+                "metadata": {
+                    "labels": {**naming.labels(key), naming.REVISION_LABEL: revision.hash},
+                    "annotations": {
+                        naming.DIGEST_ANNOTATION: revision.digest,
+                        naming.ARTIFACT_ANNOTATION: revision.uri,
+                    },
+                },
+                "spec": _pod(key.name, settings, revision, image),
+            },
+        }
+    }
+    return owned("Deployment", key.name, snapshot.owner, naming.labels(key), body)
+
+
+def _pod(name: str, settings: Settings, revision: Revision, image: str) -> Manifest:
+    folder = f"{pods.MODELS}/{revision.model}"
+    space = pods.scratch(shared_memory=False)
+    wanted = pods.needs({"uri": revision.uri, "secretName": revision.secret_name})
+    files = pods.credentials(None if revision.secret_name else settings.store_secret, wanted, store_optional=True)
+    model = {"name": "model", "mountPath": pods.MODELS}
+    used = pods.amounts(revision.template, SERVE_DEFAULT)
+    common: Manifest = {
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "resources": pods.resources(used),
+        "securityContext": pods.container_security(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    surroundings = {"HOME": pods.HOME, "TMPDIR": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 - a volume
+    fetch: Manifest = {
+        **common,
+        "name": "fetch",
+        "command": ["slipway-fetch", revision.uri, folder],
+        "env": pods.variables(
+            {
+                **surroundings,
+                "SLIPWAY_SECRETS": pods.SECRETS,
+                "SLIPWAY_PVC": pods.CLAIMS,
+                "SLIPWAY_STORE": None if revision.secret_name else pods.STORE,
+                "SLIPWAY_SOURCE": revision.uri,
+                "SLIPWAY_SOURCE_SECRET": revision.secret_name,
+            }
+        ),
+        "volumeMounts": [*space.mounts, *files.mounts, model],
+    }
+    serve: Manifest = {
+        **common,
+        "name": "serve",
+        "command": ["slipway-serve", "--model", f"{revision.model}={folder}", "--http-port", str(HTTP_PORT)],
+        "env": pods.variables({**surroundings, "SLIPWAY_CPUS": pods.cores(used.cpu_limit)}),
+        "ports": [{"name": "http", "containerPort": HTTP_PORT}],
+        "startupProbe": _probe("live", period=1, failures=120),
+        "readinessProbe": _probe("ready", period=2, failures=2),
+        "livenessProbe": _probe("live", period=10, failures=3),
+        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+        "volumeMounts": [*space.mounts, {**model, "readOnly": True}],
+    }
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {naming.KIND_LABEL: "ModelService", naming.NAME_LABEL: name}},
+    }
+    return pods.pod_spec(
+        revision.template,
+        containers=[serve],
+        volumes=[*space.volumes, *files.volumes, {"name": "model", "emptyDir": {}}],
+        grace_seconds=GRACE_SECONDS,
+        initContainers=[fetch],
+        serviceAccountName=name,
+        topologySpreadConstraints=[spread],
+    )
+
+
+def _probe(question: str, *, period: int, failures: int) -> Manifest:
+    return {
+        "httpGet": {"path": f"/v2/health/{question}", "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": 2,
+        "failureThreshold": failures,
+    }
+
+
+def surroundings(snapshot: Snapshot) -> tuple[Manifest, ...]:
+    """What stands around the Deployment and never depends on the revision."""
+    key, owner = snapshot.key, snapshot.owner
+    labels = naming.labels(key)
+    selector = naming.selector(key)
+    port = {"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}
+    budget = {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector}}}
+    return (
+        owned("ServiceAccount", key.name, owner, labels, {"automountServiceAccountToken": False}),
+        owned("Service", key.name, owner, labels, {"spec": {"selector": selector, "ports": [port]}}),
+        owned("PodDisruptionBudget", key.name, owner, labels, budget),
+    )

@@ -1,0 +1,215 @@
+"""Decisions about a ModelService."""
+
+from datetime import datetime
+from typing import Any
+
+from slipway_operator.api.modelservice import (
+    ActiveRevision,
+    Lineage,
+    ModelServiceSpec,
+    ModelServiceStatus,
+    Replicas,
+    TargetRevision,
+    TargetState,
+)
+from slipway_operator.domain import naming
+from slipway_operator.domain.conditions import SERVICE_TYPES, Standing, conditions, going, stuck
+from slipway_operator.domain.importing import Importing, imported, old_imports
+from slipway_operator.domain.notes import notes
+from slipway_operator.domain.observed import Deployment, Pod
+from slipway_operator.domain.parsing import generation, read_spec, read_status
+from slipway_operator.domain.planning import Deletion, Plan, Settings, Snapshot
+from slipway_operator.domain.references import Foreign, Resolved, Unresolved, resolve
+from slipway_operator.domain.render.network_policy import network_policy
+from slipway_operator.domain.render.serving import Revision, deployment, surroundings
+from slipway_operator.domain.runs import seen, store_standing
+from slipway_operator.domain.serving import active_revision, failure_of, health
+
+
+def decide_service(snapshot: Snapshot, settings: Settings, now: datetime) -> Plan:
+    """What a ModelService needs now.
+
+    Raises:
+        SpecInvalid: Its spec does not parse.
+    """
+    spec = read_spec(ModelServiceSpec, snapshot.owner)
+    status = read_status(ModelServiceStatus, snapshot.owner)
+    return _Service(snapshot, settings, spec, status, now).plan()
+
+
+class _Service:
+    """One ModelService as it stands."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        settings: Settings,
+        spec: ModelServiceSpec,
+        status: ModelServiceStatus,
+        now: datetime,
+    ) -> None:
+        self.snapshot, self.settings, self.spec, self.status, self.now = snapshot, settings, spec, status, now
+        self.pods = tuple(pod for pod in seen(snapshot, "Pod", Pod) if pod.revision)
+        self.deployment = next(
+            (one for one in seen(snapshot, "Deployment", Deployment) if one.name == snapshot.key.name), None
+        )
+        key = snapshot.key
+        self.asked = resolve(spec.model, snapshot.sources, (key.kind, key.name))
+
+    def plan(self) -> Plan:
+        source = self.asked
+        if isinstance(source, Foreign):
+            found = imported(self.snapshot, self.settings, self.spec, self.status, source, self.now)
+            if isinstance(found, Importing):
+                return self._import(found)
+            self.status = self.status.model_copy(update={"imported": found[0]})
+            source = found[1]
+        if isinstance(source, Unresolved):
+            kept = None if source.permanent else self._kept()
+            if kept is None:
+                standing = (stuck if source.permanent else going)(source.reason, source.message)
+                return self._wait(standing, TargetRevision(state=TargetState.PENDING))
+            source = kept
+        return self._serve(source)
+
+    def _kept(self) -> Resolved | None:
+        """The artifact on record while the object it came from is gone, as long as the spec still names that object."""
+        reference, target, lineage = self.spec.model.from_, self.status.target, self.status.lineage
+        if reference is None or target is None or target.digest is None or target.uri is None or not lineage:
+            return None
+        if (lineage[0].kind, lineage[0].name, lineage[0].digest) != (reference.kind, reference.name, target.digest):
+            return None
+        return Resolved(target.digest, target.uri, target.secret_name, target.metrics, lineage)
+
+    def _import(self, found: Importing) -> Plan:
+        target = TargetRevision(state=found.state, last_failure=found.failure)
+        self.status = self.status.model_copy(update={"attempt": found.attempt})
+        return self._wait(
+            found.standing,
+            target,
+            apply=found.apply,
+            requeue_after=found.requeue_after,
+            wants_store=found.wants_store,
+        )
+
+    def _wait(
+        self,
+        standing: Standing,
+        target: TargetRevision,
+        *,
+        apply: tuple[dict[str, Any], ...] = (),
+        requeue_after: float | None = None,
+        wants_store: bool = False,
+    ) -> Plan:
+        """The wanted artifact is not there yet: what serves goes on serving, in the number that is wanted."""
+        active = active_revision(self.pods, self.status, None, ())
+        if active is not None:
+            text = f"{standing.message} Revision {active.revision} ({active.digest[:19]}) keeps serving."
+            standing = Standing(standing.position, standing.reason, text)
+        keep = self._scaled(active) if active is not None else ()
+        return self._write(
+            standing,
+            target,
+            active,
+            apply=(*self._company(), *keep, *apply),
+            requeue_after=requeue_after,
+            wants_store=wants_store,
+        )
+
+    def _scaled(self, active: ActiveRevision) -> tuple[dict[str, Any], ...]:
+        """The Deployment of what serves with the wanted number of pods; nothing when it cannot be told exactly."""
+        before = self.status.target
+        secret = before.secret_name if before is not None else None
+        revision = Revision(active.digest, active.uri, secret, self.spec.pod_template, self.snapshot.key.name)
+        if self.deployment is None or self.deployment.revision != revision.hash:
+            return ()
+        return (self._deployment(revision),)
+
+    def _serve(self, artifact: Resolved) -> Plan:
+        """The wanted artifact is known: roll it out and say how it does."""
+        revision = Revision(
+            artifact.digest, artifact.uri, artifact.secret_name, self.spec.pod_template, self.snapshot.key.name
+        )
+        deployed = self.deployment is not None and self.deployment.revision == revision.hash
+        before = self.status.target
+        target = TargetRevision(
+            digest=artifact.digest,
+            uri=artifact.uri,
+            revision=revision.hash,
+            secret_name=artifact.secret_name,
+            state=TargetState.PENDING,
+            metrics=artifact.metrics,
+        )
+        self.status = self.status.model_copy(update={"lineage": self._lineage(artifact)})
+        if not deployed and artifact.secret_name is None and not self.snapshot.store.ready:
+            return self._wait(store_standing(self.snapshot), target, wants_store=True)
+        active = active_revision(self.pods, self.status, revision, artifact.metrics)
+        found = health(self.deployment, self.pods, revision, self.spec.replicas, active, self.snapshot.warnings)
+        same = before is not None and before.revision == revision.hash
+        seen_before = before.last_failure if same and before is not None else None
+        failure = failure_of(found.failure, seen_before, self.now)
+        target = target.model_copy(update={"state": found.state, "last_failure": failure})
+        return self._write(found.standing, target, active, apply=(*self._company(revision), self._deployment(revision)))
+
+    def _lineage(self, artifact: Resolved) -> tuple[Lineage, ...]:
+        """The artifact's ancestors; what was known of them outlives the objects that told it."""
+        known = self.status.lineage
+        if known and artifact.lineage and known[0] == artifact.lineage[0] and len(known) > len(artifact.lineage):
+            return known
+        return artifact.lineage
+
+    def _deployment(self, revision: Revision) -> dict[str, Any]:
+        """The Deployment; while its revision stays, so does the image, whatever the install's image is by now."""
+        image = self.settings.serve_image
+        if self.deployment is not None and self.deployment.revision == revision.hash and self.deployment.image:
+            image = self.deployment.image
+        return deployment(self.snapshot, self.settings, revision, image=image, replicas=self.spec.replicas)
+
+    def _company(self, revision: Revision | None = None) -> tuple[dict[str, Any], ...]:
+        around = surroundings(self.snapshot)
+        if not self.settings.network_policies:
+            return around
+        named = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        artifact = {"uri": revision.uri, "secretName": revision.secret_name} if revision is not None else {}
+        return (*around, network_policy(self.snapshot, self.settings, named, artifact))
+
+    def _write(
+        self,
+        standing: Standing,
+        target: TargetRevision,
+        active: ActiveRevision | None,
+        *,
+        apply: tuple[dict[str, Any], ...],
+        requeue_after: float | None = None,
+        wants_store: bool = False,
+    ) -> Plan:
+        key, about = self.snapshot.key, generation(self.snapshot.owner)
+        old = self.status.conditions
+        new = conditions(old, standing, SERVICE_TYPES, about, self.now)
+        up = [pod for pod in self.pods if not pod.terminal and not pod.deleting]
+        replicas = Replicas(
+            desired=self.spec.replicas,
+            ready=sum(pod.ready for pod in up),
+            updated=sum(pod.revision == target.revision for pod in up),
+        )
+        status = self.status.model_copy(
+            update={
+                "observed_generation": about,
+                "conditions": new,
+                "url": f"http://{key.name}.{key.namespace}.svc",
+                "selector": ",".join(f"{name}={value}" for name, value in naming.selector(key).items()),
+                "replicas": replicas,
+                "active": active,
+                "target": target,
+            }
+        )
+        written = read_status(ModelServiceStatus, self.snapshot.owner)
+        old_jobs = old_imports(self.snapshot, written, self.asked)
+        return Plan(
+            apply=apply,
+            delete=tuple(Deletion("Job", job.name, job.uid) for job in old_jobs),
+            status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
+            events=notes(old, new),
+            requeue_after=requeue_after,
+            wants_store=wants_store,
+        )
