@@ -98,7 +98,7 @@ def array_from_json(spec: TensorSpec, data: object) -> Array:
         if array.dtype.kind != "b":
             raise _wrong_elements(spec, "true and false")
         return array
-    return _integers(spec, array)
+    return _integers(spec, array, data)
 
 
 def _floats(spec: TensorSpec, array: Array) -> Array:
@@ -111,7 +111,12 @@ def _floats(spec: TensorSpec, array: Array) -> Array:
     return converted
 
 
-def _integers(spec: TensorSpec, array: Array) -> Array:
+def _integers(spec: TensorSpec, array: Array, data: list[Any]) -> Array:
+    if spec.datatype is Datatype.UINT64 and array.dtype.kind == "f":
+        # numpy makes floats of a list that mixes small integers with some beyond 2^63, and so rounds them.
+        exact = np.array(data, dtype=object)
+        if all(type(element) is int and element >= 0 for element in exact.flat):
+            return exact.astype(np.uint64)
     if array.dtype.kind not in "iu":
         raise _wrong_elements(spec, "integers, within the type's range")
     bounds = np.iinfo(spec.dtype)
