@@ -8,7 +8,7 @@ from slipway_runtime.spec.compress import CompressSpec
 from slipway_runtime.spec.summary import Digest, Report
 
 
-class CompressionJobSpec(CompressSpec, JobSpec):
+class CompressionJobSpec(JobSpec, CompressSpec):
     """What to compress, how, and what must still hold."""
 
     source: ModelSource = Field(description="The model to compress.")

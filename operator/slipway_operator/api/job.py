@@ -52,7 +52,9 @@ class RunProgress(SpecModel):
     percent: int = Field(0, ge=0, le=100, description="Finished share.")
     eta_seconds: int | None = Field(None, ge=0, description="Seconds left at the present rate.")
     throughput: Decimal | None = Field(None, description="Examples a second.")
-    metrics: Annotated[tuple[ProgressMetric, ...], Field(max_length=16)] = Field(default=(), description="Latest metrics.")
+    metrics: Annotated[tuple[ProgressMetric, ...], Field(max_length=16)] = Field(
+        default=(), description="Latest metrics."
+    )
 
 
 class JobStatus(SpecModel):

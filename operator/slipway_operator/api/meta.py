@@ -38,7 +38,9 @@ class ModelSource(SpecModel):
     uri: Annotated[str, Field(pattern=r"^(s3|https|http|pvc)://.+$", max_length=1024)] | None = Field(
         None, description="An artifact (<store>/manifests/<sha256>), a package folder, or a ready .onnx file."
     )
-    secret_name: Name | None = Field(None, description="Secret with the credentials of the URI; the store's when absent.")
+    secret_name: Name | None = Field(
+        None, description="Secret with the credentials of the URI; the store's when absent."
+    )
 
 
 class DeletionPolicy(StrEnum):
@@ -71,7 +73,7 @@ class FailurePolicy(SpecModel):
 class Resources(SpecModel):
     """What a pod may use; requests equal limits for memory, cpu is a request and a limit."""
 
-    cpu: Quantity | None = Field(None, description="Cores, for example \"2\" or 500m.")
+    cpu: Quantity | None = Field(None, description='Cores, for example "2" or 500m.')
     memory: Quantity | None = Field(None, description="Memory, for example 2Gi.")
 
 
@@ -103,9 +105,9 @@ class PodTemplate(SpecModel):
     """The few things about pods that a user may set."""
 
     resources: Resources | None = Field(None, description="What each pod may use.")
-    node_selector: Annotated[
-        dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)
-    ] | None = Field(None, description="Labels a node must have.")
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)] | None = Field(
+        None, description="Labels a node must have."
+    )
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = Field(
         default=(), description="Taints that pods accept."
     )

@@ -6,7 +6,7 @@ from slipway_operator.api.job import JobSpec, JobStatus
 from slipway_runtime.spec.train import TrainSpec
 
 
-class TrainingJobSpec(TrainSpec, JobSpec):
+class TrainingJobSpec(JobSpec, TrainSpec):
     """What to train, on what, and how it runs."""
 
     nodes: int = Field(1, ge=1, le=1024, description="Pods that train together.")

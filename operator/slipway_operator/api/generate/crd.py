@@ -57,16 +57,14 @@ def _of_condition(kind: ConditionType, field: str) -> str:
 _READY = Column("Ready", _of_condition(ConditionType.READY, "status"), "Whether the object is what its spec says.")
 _REASON = Column("Reason", _of_condition(ConditionType.READY, "reason"), "Why it is ready or not.")
 _AGE = Column("Age", ".metadata.creationTimestamp", "Time since it was created.", type="date")
-_MESSAGE = Column(
-    "Message", _of_condition(ConditionType.READY, "message"), "What is, and what to do.", priority=1
-)
+_MESSAGE = Column("Message", _of_condition(ConditionType.READY, "message"), "What is, and what to do.", priority=1)
 
 KINDS: tuple[KindDefinition, ...] = (
     KindDefinition(
         kind="TrainingJob",
         plural="trainingjobs",
         short_name="trj",
-        description="From data to a published model: trains a recipe or your own program, and publishes what passes its gate.",
+        description="From data to a published model: trains a recipe or your own program; publishes what passes its gate.",
         spec=TrainingJobSpec,
         status=TrainingJobStatus,
         columns=(
@@ -87,7 +85,7 @@ KINDS: tuple[KindDefinition, ...] = (
         kind="CompressionJob",
         plural="compressionjobs",
         short_name="cpj",
-        description="From a published model to a smaller, faster one that is still good: measured, gated, then published.",
+        description="From a published model to a smaller, faster one that is still good: measured, then published.",
         spec=CompressionJobSpec,
         status=CompressionJobStatus,
         columns=(

@@ -78,11 +78,16 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
         ),
     ),
     RecipeChoice: (Rule("has(self.classifier) != has(self.regressor)", "set exactly one of classifier and regressor"),),
-    Recipe: (Rule("!has(self.learningRate) || double(self.learningRate) > 0.0", "learningRate: must be above 0, for example \"0.001\""),),
+    Recipe: (
+        Rule(
+            "!has(self.learningRate) || double(self.learningRate) > 0.0",
+            'learningRate: must be above 0, for example "0.001"',
+        ),
+    ),
     Validation: (
         Rule(
             "!has(self.fraction) || (double(self.fraction) > 0.0 && double(self.fraction) < 1.0)",
-            "fraction: a share above 0 and below 1, for example \"0.2\"",
+            'fraction: a share above 0 and below 1, for example "0.2"',
         ),
     ),
     DatasetSource: (
@@ -115,13 +120,13 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
         ),
         Rule(
             f"!(self.name in {_one_of(SHARES)}) || !has(self.min) || double(self.min) <= 1.0",
-            f"min: {_listed(SHARES)} is a share between 0 and 1; write \"0.95\", not \"95\"",
+            f'min: {_listed(SHARES)} is a share between 0 and 1; write "0.95", not "95"',
         ),
     ),
     MetricDrop: (
         Rule(
             f"!(self.name in {_one_of(SHARES)}) || double(self.maxDrop) <= 1.0",
-            f"maxDrop: {_listed(SHARES)} is a share between 0 and 1; write \"0.01\" for one per cent",
+            f'maxDrop: {_listed(SHARES)} is a share between 0 and 1; write "0.01" for one per cent',
         ),
     ),
     CompressionGate: (
