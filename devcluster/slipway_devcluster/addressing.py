@@ -93,7 +93,7 @@ class Addresses:
         return f"{self.name}-{index}"
 
     def node_namespace(self, index: int) -> str:
-        """Network namespace and cgroup of node `index`; the dot, which no cluster name has, keeps names of clusters apart."""
+        """Network namespace and cgroup of node `index`; no cluster name has a dot, so none clashes."""
         return f"slipway-{self.name}.{index}"
 
     def node_address(self, index: int) -> IPv4Address:
@@ -123,4 +123,6 @@ def choose_slot(name: str, taken: Iterable[IPv4Network]) -> int:
         networks = Addresses(name, slot).networks
         if not any(network.overlaps(other) for network in networks for other in used):
             return slot
-    raise DevclusterError(f"all {SLOTS} address slots are in use: remove a cluster with `slipway-devcluster down --name …`")
+    raise DevclusterError(
+        f"all {SLOTS} address slots are in use: remove a cluster with `slipway-devcluster down --name …`"
+    )

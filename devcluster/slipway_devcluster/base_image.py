@@ -34,7 +34,9 @@ def ensure_base(buildah: Buildah) -> str:
             with step(f"pull {BASE}"):
                 buildah.run("pull", "--quiet", "--retry", "0", BASE, timeout=_PULL_SECONDS)
         except CommandError as error:
-            say(f"  no registry answers ({str(error).splitlines()[-1][:160]}): a stand-in is built from Debian packages")
+            say(
+                f"  no registry answers ({str(error).splitlines()[-1][:160]}): a stand-in is built from Debian packages"
+            )
             with step(f"build the stand-in of {BASE} (about 2 min)"):
                 _stand_in(buildah)
     return buildah.run("images", "--quiet", "--no-trunc", BASE).strip()

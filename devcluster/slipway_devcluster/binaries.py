@@ -124,7 +124,17 @@ def _built(build: Build, go: Path, go_version: str) -> Path:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             run(
-                [go, "build", "-trimpath", "-mod=readonly", "-ldflags", build.flags, "-o", work / build.name, build.package],
+                [
+                    go,
+                    "build",
+                    "-trimpath",
+                    "-mod=readonly",
+                    "-ldflags",
+                    build.flags,
+                    "-o",
+                    work / build.name,
+                    build.package,
+                ],
                 cwd=module,
                 env={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local"},
                 timeout=3600,

@@ -31,7 +31,7 @@ class Buildah:
         Raises:
             CommandError: it failed; the message has its last lines.
         """
-        store = ["--storage-driver", "overlay", "--root", self.store, "--runroot", RUN_ROOT]
+        store: list[str | Path] = ["--storage-driver", "overlay", "--root", self.store, "--runroot", RUN_ROOT]
         return run(["buildah", *store, *words], timeout=timeout, check=check, env={"BUILDAH_ISOLATION": "chroot"})
 
     def has(self, reference: str) -> bool:
@@ -53,7 +53,9 @@ def pip_configuration(texts: list[str], certificates: Path, index: str | None) -
     parser.set("global", "cert", str(certificates / "ca-certificates.crt"))
     if index:
         parser.set("global", "index-url", index)
-    lines = [f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in parser[section].items()) for section in parser.sections()]
+    lines = [
+        f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in parser[section].items()) for section in parser.sections()
+    ]
     return "\n".join(lines)
 
 

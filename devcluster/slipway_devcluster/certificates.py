@@ -14,7 +14,7 @@ EXTRA_USERS = ("system:kube-proxy", "system:coredns")
 
 
 def kubeadm_configuration(addresses: Addresses, pki: Path, node: str) -> str:
-    """The kubeadm file for one node. Elliptic keys, because RSA keys take seconds; etcd is ours and needs no certificate."""
+    """The kubeadm file for one node. Elliptic keys, because RSA keys take seconds; etcd needs no certificate."""
     documents: list[dict[str, object]] = [
         {
             "apiVersion": "kubeadm.k8s.io/v1beta4",

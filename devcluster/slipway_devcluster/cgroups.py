@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from slipway_devcluster.process import identify, send
@@ -71,7 +72,7 @@ def remove(name: str) -> None:
     for hierarchy in _everywhere():
         folder = hierarchy / name
         if folder.exists():
-            wait_until(lambda at=folder: _removed(at), what=f"removal of cgroup {folder}", seconds=10, every=0.05)
+            wait_until(partial(_removed, folder), what=f"removal of cgroup {folder}", seconds=10, every=0.05)
 
 
 def _everywhere(root: Path = ROOT) -> list[Path]:

@@ -51,7 +51,9 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise CommandError(f"{words[0]}: not found; run `slipway-devcluster binaries` to install what is missing") from error
+        raise CommandError(
+            f"{words[0]}: not found; run `slipway-devcluster binaries` to install what is missing"
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{shlex.join(words)}: no end after {timeout:.0f} s") from error
     if check and done.returncode != 0:
@@ -63,4 +65,6 @@ def run(
 def require_root() -> None:
     """Raise when not root: namespaces, mounts and cgroups need it."""
     if os.geteuid() != 0:
-        raise DevclusterError("a cluster needs root (network namespaces, mounts, cgroups): run this as root or with sudo")
+        raise DevclusterError(
+            "a cluster needs root (network namespaces, mounts, cgroups): run this as root or with sudo"
+        )

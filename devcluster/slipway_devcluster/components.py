@@ -16,7 +16,7 @@ CONTROL_PLANE_PROXY = "kube-proxy"
 
 
 def etcd(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths) -> Component:
-    """The database, on the loopback of the control plane's namespace; without fsync, because it need not outlive the machine."""
+    """The database, on the control plane's loopback; without fsync, because it need not outlive the machine."""
     client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
     argv = [
         str(binaries["etcd"]),
@@ -74,7 +74,7 @@ def controller_manager(
     paths: ClusterPaths,
     controllers: str,
 ) -> Component:
-    """All controllers of Kubernetes, or those `controllers` names (the flag's syntax); a lost node is noticed within 20 s."""
+    """All controllers, or those `controllers` names (in the flag's syntax); a lost node is noticed within 20 s."""
     pki, kubeconfig = paths.pki, paths.kubeconfigs / "controller-manager.conf"
     argv = [
         str(binaries["kube-controller-manager"]),
@@ -121,7 +121,9 @@ def dns(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, co
     return _component(DNS, argv, addresses, paths)
 
 
-def control_plane_proxy(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, config: Path) -> Component:
+def control_plane_proxy(
+    binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, config: Path
+) -> Component:
     """kube-proxy where the machine's and the API server's own traffic to ClusterIPs passes."""
     argv = [str(binaries["kube-proxy"]), f"--config={config}", "--hostname-override=control-plane"]
     return _component(CONTROL_PLANE_PROXY, argv, addresses, paths)

@@ -51,7 +51,7 @@ def kube_proxy(addresses: Addresses, kubeconfig: Path, listen: str) -> str:
 
 
 def kubelet(addresses: Addresses, *, folder: Path, cgroup: str, address: str, authority: Path) -> str:
-    """The kubelet's file. Image collection is off: images come from `images load`, and there is no registry to pull from again."""
+    """The kubelet's file. Image collection is off: there is no registry to pull from again."""
     return yaml.safe_dump(
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -85,7 +85,7 @@ def kubelet(addresses: Addresses, *, folder: Path, cgroup: str, address: str, au
 
 
 def containerd(*, folder: Path, run: Path, own_oom_score: bool) -> str:
-    """containerd's file (version 2). The pods' namespaces are mounted below `run`, so nothing is left in /run/netns.
+    """The file of containerd (version 2). Pods' namespaces are mounted below `run`: nothing is left in /run/netns.
 
     `own_oom_score` says whether a pod's OOM score may be lower than this program's own (CAP_SYS_RESOURCE).
     """

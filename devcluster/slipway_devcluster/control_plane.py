@@ -73,7 +73,7 @@ class ControlPlane:
 
     def _wait_controllers(self) -> None:
         """The default ServiceAccount is made by a controller, and no pod can be created before it."""
-        find = [self.binaries["kubectl"], "--kubeconfig", self.paths.kubeconfig]
+        find: list[str | Path] = [self.binaries["kubectl"], "--kubeconfig", self.paths.kubeconfig]
         find += ["get", "serviceaccount", "default", "--ignore-not-found", "--output=name"]
 
         def made() -> bool:
@@ -88,5 +88,5 @@ class ControlPlane:
         )
 
     def _apply(self, objects: list[dict[str, object]], kubeconfig: str) -> None:
-        argv = [self.binaries["kubectl"], "--kubeconfig", self.paths.kubeconfigs / kubeconfig]
+        argv: list[str | Path] = [self.binaries["kubectl"], "--kubeconfig", self.paths.kubeconfigs / kubeconfig]
         run([*argv, "apply", "--server-side", "--force-conflicts", "-f", "-"], stdin=manifests.as_yaml(objects))

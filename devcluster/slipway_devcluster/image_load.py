@@ -1,8 +1,8 @@
 """Move an image from buildah's store into a node, sending only the layers the node has not unpacked yet.
 
-containerd needs no blob of a layer whose unpacked snapshot it has, so an archive may leave such layers out: after a change
-of code alone a node gets megabytes instead of torch's gigabytes again. Blobs of layers are dropped once unpacked, as
-containerd itself does for pulled images (`discard_unpacked_layers`); a node then holds every layer once.
+containerd needs no blob of a layer whose unpacked snapshot it has, so an archive may leave such layers out: after a
+change of code alone a node gets megabytes instead of torch's gigabytes again. Blobs of layers are dropped once they are
+unpacked, as containerd itself does for pulled images (`discard_unpacked_layers`): a node holds every layer once.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from slipway_devcluster.progress import step
 
 
 def chain_ids(layers: Sequence[str]) -> list[str]:
-    """Names of the snapshots that the layers (uncompressed digests, lowest first) unpack to, as the OCI image spec defines."""
+    """Names of the snapshots that layers (uncompressed digests, lowest first) unpack to: the OCI ChainID."""
     chain: list[str] = []
     for layer in layers:
         chain.append(f"sha256:{hashlib.sha256(f'{chain[-1]} {layer}'.encode()).hexdigest()}" if chain else layer)

@@ -68,7 +68,9 @@ def project_root() -> Path:
     for folder in (start, *start.parents, Path(__file__).resolve().parents[2]):
         if (folder / "operator/Dockerfile").exists() and (folder / "runtime/Dockerfile").exists():
             return folder
-    raise DevclusterError(f"{start} is not inside a checkout of the project: images are built from operator/ and runtime/")
+    raise DevclusterError(
+        f"{start} is not inside a checkout of the project: images are built from operator/ and runtime/"
+    )
 
 
 def input_files(root: Path, inputs: Iterable[str]) -> list[Path]:

@@ -1,7 +1,7 @@
 """Network namespaces, bridge and links of a cluster.
 
-The control plane's namespace holds a bridge; each node's namespace is joined to it by a veth, and one uplink joins it to
-the machine. No namespace has a default route, so nothing that a pod or Service does leaves the machine. The machine
+The control plane's namespace holds a bridge; each node's namespace is joined to it by a veth, and one uplink joins it
+to the machine. No namespace has a default route, so nothing that a pod or Service does leaves the machine. The machine
 reaches pods and ClusterIPs through the uplink; kube-proxy in the control plane's namespace translates the latter.
 """
 
@@ -124,7 +124,11 @@ def remove(addresses: Addresses) -> None:
 
 def namespaces(addresses: Addresses) -> list[str]:
     """Namespaces of this cluster that exist."""
-    return [name for name in (addresses.namespace, *(p.name for p in NETNS.glob(f"{addresses.namespace}.*"))) if exists(name)]
+    return [
+        name
+        for name in (addresses.namespace, *(p.name for p in NETNS.glob(f"{addresses.namespace}.*")))
+        if exists(name)
+    ]
 
 
 def _to_pods(addresses: Addresses, index: int) -> tuple[str, str, str]:

@@ -54,7 +54,7 @@ class Node:
 
     @property
     def socket(self) -> Path:
-        """containerd's socket."""
+        """The socket of containerd."""
         return self.paths.socket(self.name)
 
     @property
@@ -137,7 +137,9 @@ class Node:
             Path(fixed).mkdir(parents=True, exist_ok=True)
             lines.append(f"mount --bind {shlex.quote(str(self.folder / own))} {fixed}")
         lines += [f"touch {shlex.quote(str(ready))}", "exec sleep infinity"]
-        argv = network.inside(self.cgroup, "unshare", "--mount", "--propagation", "private", "sh", "-c", "\n".join(lines))
+        argv = network.inside(
+            self.cgroup, "unshare", "--mount", "--propagation", "private", "sh", "-c", "\n".join(lines)
+        )
         name = self.component("holder")
         self._supervisor.start(Component(name=name, argv=tuple(argv), log=self.paths.logs / f"{name}.log"))
         self._supervisor.wait_ready(name, ready.exists, seconds=READY_SECONDS)
@@ -146,7 +148,9 @@ class Node:
         """A component in the node's network and mount namespaces."""
         holder = self._supervisor.find(self.component("holder"))
         if holder is None or not self._supervisor.running(self.component("holder")):
-            raise ComponentError(f"node {self.name}: the process that holds its namespaces is gone; bring the cluster down")
+            raise ComponentError(
+                f"node {self.name}: the process that holds its namespaces is gone; bring the cluster down"
+            )
         enter = ["nsenter", f"--mount=/proc/{holder.identity.pid}/ns/mnt", f"--net={network.NETNS / self.cgroup}", "--"]
         return Component(
             name=self.component(kind),

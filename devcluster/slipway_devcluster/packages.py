@@ -20,7 +20,12 @@ NODE_PROGRAMS = {
     "ethtool": "ethtool",
 }
 CONTROL_PLANE_PROGRAMS = {"ip": "iproute2", "nsenter": "util-linux"}
-IMAGE_PROGRAMS = {"buildah": "buildah", "debootstrap": "debootstrap", "gcc": "gcc", "/usr/lib/x86_64-linux-gnu/libc.a": "libc6-dev"}
+IMAGE_PROGRAMS = {
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+    "gcc": "gcc",
+    "/usr/lib/x86_64-linux-gnu/libc.a": "libc6-dev",
+}
 
 
 def missing(programs: dict[str, str]) -> list[str]:
@@ -40,7 +45,9 @@ def ensure(programs: dict[str, str]) -> None:
     if not wanted:
         return
     if shutil.which("apt-get") is None:
-        raise DevclusterError(f"missing packages: {' '.join(wanted)}; install them (only apt-get is done automatically)")
+        raise DevclusterError(
+            f"missing packages: {' '.join(wanted)}; install them (only apt-get is done automatically)"
+        )
     with step(f"install {' '.join(wanted)}"):
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update", "-qq"], env=quiet)

@@ -31,7 +31,7 @@ class Identity(BaseModel):
 
 
 def parse_stat(stat: str) -> tuple[str, int]:
-    """State letter and start time (clock ticks since boot) from the text of /proc/PID/stat (proc(5), fields 3 and 22)."""
+    """State letter and start time (clock ticks since boot) of /proc/PID/stat: fields 3 and 22 of proc(5)."""
     fields = stat[stat.rindex(")") + 2 :].split()
     return fields[0], int(fields[19])
 
@@ -72,7 +72,7 @@ def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = Non
         ],
         setsid=True,
     )
-    # A child that is dead already still has a start time; reading it from a zombie would need more than it is worth.
+    # A child that is dead already gets an identity that never matches.
     return identify(pid) or Identity(pid=pid, start_ticks=-1, boot="")
 
 

@@ -75,7 +75,9 @@ class Supervisor:
             self.check(watched)
             return ready()
 
-        wait_until(condition, what=f"answer from {name}", seconds=seconds, every=0.05, explain=lambda: self.explain(name))
+        wait_until(
+            condition, what=f"answer from {name}", seconds=seconds, every=0.05, explain=lambda: self.explain(name)
+        )
 
     def explain(self, name: str) -> str:
         """The tail of a component's log with its path."""

@@ -11,7 +11,7 @@ from slipway_devcluster.supervision import Supervisor
 
 
 def remove_cluster(name: str, paths: ClusterPaths) -> None:
-    """Kill its processes and pods, then remove cgroups, namespaces, links, routes and folders; nothing if there are none."""
+    """Kill its processes and pods, then remove cgroups, namespaces, links, routes and folders."""
     supervisor = Supervisor(paths.processes)
     # The kubelets first: they would start again what is killed after them.
     order = sorted(supervisor.known(), key=lambda process: not process.component.name.startswith("kubelet"))
