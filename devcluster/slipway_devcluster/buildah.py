@@ -1,7 +1,6 @@
 """buildah with a store of its own, in chroot isolation: no daemon, no container engine."""
 
 import configparser
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +36,6 @@ class Buildah:
     def has(self, reference: str) -> bool:
         """Whether the store holds the image."""
         return bool(self.run("images", "--quiet", "--filter", f"reference={reference}", check=False).strip())
-
-    def layers(self, reference: str) -> list[str]:
-        """Digests of the image's uncompressed layers, lowest first."""
-        return list(json.loads(self.run("inspect", "--type", "image", reference))["OCIv1"]["rootfs"]["diff_ids"])
 
 
 def pip_configuration(texts: list[str], certificates: Path, index: str | None) -> str:

@@ -5,20 +5,21 @@ change of code alone a node gets megabytes instead of torch's gigabytes again. B
 unpacked, as containerd itself does for pulled images (`discard_unpacked_layers`): a node holds every layer once.
 """
 
+import contextlib
 import hashlib
 import json
-import shutil
 import subprocess
 import tarfile
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from slipway_devcluster.buildah import Buildah
 from slipway_devcluster.commands import run, tail
 from slipway_devcluster.errors import CommandError, DevclusterError
-from slipway_devcluster.paths import cache_root
+from slipway_devcluster.layers import Layer, StoredImage, read_image
 from slipway_devcluster.progress import step
+
+_MEDIA = "application/vnd.oci.image"
 
 
 def chain_ids(layers: Sequence[str]) -> list[str]:
@@ -37,68 +38,90 @@ def load_image(socket: Path, reference: str) -> bool:
     """
     if reference in _ctr(socket, "images", "ls", "-q").split():
         return False
-    buildah = Buildah.default()
-    if not buildah.has(reference):
+    image = read_image(Buildah.default().store, reference)
+    if image is None:
         raise DevclusterError(f"no image {reference}: build it with `slipway-devcluster images build`")
-    layers = buildah.layers(reference)
     present = {line.split()[0] for line in _ctr(socket, "snapshots", "ls").splitlines()[1:] if line.strip()}
-    held = {layer for layer, chain in zip(layers, chain_ids(layers), strict=True) if chain in present}
-    with step(f"load {reference} into {socket.parent.name} ({len(layers) - len(held)} of {len(layers)} layers)"):
-        work = cache_root() / "tmp"
-        work.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="load-", dir=work))
-        try:
-            _export(buildah, reference, held, folder)
-            _import(socket, folder, held)
-        finally:
-            shutil.rmtree(folder)
-        _ctr(socket, "content", "rm", *(layer for layer in layers if layer not in held), check=False)
+    chain = chain_ids([layer.digest for layer in image.layers])
+    missing = [layer for layer, name in zip(image.layers, chain, strict=True) if name not in present]
+    size = sum(layer.size for layer in missing) / 1e6
+    with step(f"load {reference} into {socket.parent.name}: {len(missing)} of {len(chain)} layers, {size:.0f} MB"):
+        _import(socket, archive(reference, image, missing))
+        if missing:
+            _ctr(socket, "content", "rm", *(layer.digest for layer in missing), check=False)
     return True
 
 
-def _export(buildah: Buildah, reference: str, held: set[str], layout: Path) -> None:
-    """Write the image as an OCI layout without the layers in `held`."""
-    sizes = _layer_sizes(buildah.store)
-    blobs = layout / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    for layer in held:
-        # An empty file of the layer's size takes no disk and makes buildah take the layer for written already.
-        with (blobs / layer.removeprefix("sha256:")).open("wb") as handle:
-            handle.truncate(sizes.get(layer, 0))
-    buildah.run("push", "--quiet", "--disable-compression", "--format=oci", reference, f"oci:{layout}:image")
-    index = json.loads((layout / "index.json").read_text())
-    for manifest in index["manifests"]:
-        manifest["annotations"] = {"io.containerd.image.name": reference}
-    (layout / "index.json").write_text(json.dumps(index))
+def archive(reference: str, image: StoredImage, layers: Iterable[Layer]) -> Iterator[bytes]:
+    """A tar of an OCI layout of `image` that has only the blobs of `layers`, piece by piece."""
+    configuration = {
+        "mediaType": f"{_MEDIA}.config.v1+json",
+        "digest": _digest(image.configuration),
+        "size": len(image.configuration),
+    }
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{_MEDIA}.manifest.v1+json",
+            "config": configuration,
+            "layers": [
+                {"mediaType": f"{_MEDIA}.layer.v1.tar", "digest": layer.digest, "size": layer.size}
+                for layer in image.layers
+            ],
+        },
+    )
+    entry = {
+        "mediaType": f"{_MEDIA}.manifest.v1+json",
+        "digest": _digest(manifest),
+        "size": len(manifest),
+        "annotations": {"io.containerd.image.name": reference},
+    }
+    layout = _json({"imageLayoutVersion": "1.0.0"})
+    yield from _member("oci-layout", len(layout), [layout])
+    index = _json({"schemaVersion": 2, "manifests": [entry]})
+    yield from _member("index.json", len(index), [index])
+    yield from _member(_blob(_digest(manifest)), len(manifest), [manifest])
+    yield from _member(_blob(_digest(image.configuration)), len(image.configuration), [image.configuration])
+    for layer in layers:
+        yield from _member(_blob(layer.digest), layer.size, layer.chunks())
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _layer_sizes(store: Path) -> dict[str, int]:
-    """Uncompressed size by digest, from the store's own records."""
-    records = json.loads((store / "overlay-layers" / "layers.json").read_text())
-    return {record["diff-digest"]: record["diff-size"] for record in records if "diff-digest" in record}
+def _member(name: str, size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    yield info.tobuf(tarfile.GNU_FORMAT)
+    yield from chunks
+    yield bytes(-size % tarfile.BLOCKSIZE)
 
 
-def _import(socket: Path, layout: Path, held: set[str]) -> None:
-    """Stream the layout into containerd, each blob removed once it is sent."""
-    left_out = {digest.removeprefix("sha256:") for digest in held}
+def _import(socket: Path, pieces: Iterable[bytes]) -> None:
     argv = ["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", "-"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as importer:
-        assert importer.stdin is not None  # noqa: S101  (asked for above)
-        assert importer.stdout is not None  # noqa: S101
+        if importer.stdin is None or importer.stdout is None:
+            raise CommandError("ctr was started without pipes")
         try:
-            with tarfile.open(fileobj=importer.stdin, mode="w|") as archive:
-                for name in ("oci-layout", "index.json"):
-                    archive.add(layout / name, arcname=name)
-                for blob in sorted((layout / "blobs" / "sha256").iterdir()):
-                    if blob.name not in left_out:
-                        archive.add(blob, arcname=f"blobs/sha256/{blob.name}")
-                        blob.unlink()
+            for piece in pieces:
+                importer.stdin.write(piece)
             importer.stdin.close()
-        except BrokenPipeError:
-            pass  # it ended early; its status and words tell why
+        except BrokenPipeError:  # it ended early; its status and words tell why
+            with contextlib.suppress(BrokenPipeError):
+                importer.stdin.close()
         said = importer.stdout.read().decode(errors="replace")
     if importer.returncode != 0:
         raise CommandError(f"{socket.parent.name} refused an image: {tail(said)}")
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _blob(digest: str) -> str:
+    return digest.replace("sha256:", "blobs/sha256/")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 def _ctr(socket: Path, *words: str, check: bool = True) -> str:
