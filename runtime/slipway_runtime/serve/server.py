@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from granian.server.embed import Server
 
 from slipway_runtime.serve.cpus import usable_cores
 from slipway_runtime.serve.engine import EngineLoader
-from slipway_runtime.serve.errors import ModelLoadError
+from slipway_runtime.serve.errors import ConfigInvalid, ModelLoadError
 from slipway_runtime.serve.http import HttpApplication
 from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.model import ServedModel, warm_up
@@ -26,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.02
 _BACKLOG = 4096
+# Waking a second thread costs more than a tiny inference: below this a model runs on one thread, and requests side by side.
+_PARALLEL_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,11 @@ def load_model(source: ModelSource, scratch: Path, load: EngineLoader, env: Mapp
     start = time.perf_counter()
     local = localize(source, scratch, dict(env))
     try:
-        engine = load(local.path, threads=threads)
+        engine = load(local.path, threads=1)
         cost = warm_up(engine)
+        if threads > 1 and cost.seconds > _PARALLEL_SECONDS:
+            engine = load(local.path, threads=threads)
+            cost = warm_up(engine)
     except ModelLoadError as error:
         raise ModelLoadError(f'model "{source.name}" does not load: {error}') from error
     _log.info(
@@ -72,9 +78,9 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
     then what is in flight gets until the timeout.
 
     Raises:
-        ConfigInvalid, StoreError: a model cannot be served.
-        OSError: the port is taken.
+        ConfigInvalid, StoreError: a model cannot be served, or the port is not free.
     """
+    _check_free(options)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -130,6 +136,17 @@ def _load_with_onnx(source: ModelSource, scratch: Path, env: Mapping[str, str], 
     from slipway_runtime.serve.onnx_engine import load_onnx
 
     return load_model(source, scratch, load_onnx, env, threads)
+
+
+def _check_free(options: ServerOptions) -> None:
+    """Refuse a port that another process listens on; granian itself would share it and split the requests."""
+    try:
+        with socket.create_server((options.host, options.http_port)):
+            pass
+    except OSError as error:
+        raise ConfigInvalid(
+            f"cannot listen on {options.host}:{options.http_port}: {error.strerror}; choose another --http-port or --host"
+        ) from error
 
 
 async def _drain(repository: ModelRepository, application: HttpApplication, options: ServerOptions) -> None:

@@ -58,7 +58,7 @@ def localize(source: ModelSource, scratch: Path, env: dict[str, str]) -> LocalMo
     path = Path(source.location)
     if path.is_dir():
         return _package(path)
-    if path.suffix == ".onnx":
+    if path.is_file() and path.suffix == ".onnx":
         return _bare(path)
     problem = "is no package directory and no .onnx file" if path.exists() else "does not exist"
     raise ConfigInvalid(f'model "{source.name}": {path} {problem}; name a directory with slipway.json, an .onnx file or a URI')

@@ -1,0 +1,1 @@
+"""Cost of serving: start to ready, memory, and CPU per request, each beside a baseline measured in the same call."""

@@ -1,0 +1,70 @@
+"""``python -m tests.bench.serving``: measure and print a table."""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import onnxruntime
+
+from tests.bench.serving.measure import Load, bare_inference, import_seconds, start_seconds, under_load
+from tests.bench.serving.model import FEATURES, request_body, write_mlp
+
+ECHO = [sys.executable, "-m", "tests.bench.serving.echo"]
+
+
+def main() -> None:
+    """Print start, memory and CPU figures of this machine, now."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
+    parser.add_argument("--requests", type=int, default=10_000, help="requests a round")
+    parser.add_argument("--connections", type=int, default=32, help="connections that ask at once")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, interleaved; the best counts")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "mlp.onnx"
+        write_mlp(model)
+        serve = [sys.executable, "-c", "from slipway_runtime.serve.main import main; main()", "--model", f"m={model}"]
+        _report_start(serve, model, options.rounds)
+        _report_load(serve, model, options)
+
+
+def _report_start(serve: list[str], model: Path, rounds: int) -> None:
+    starts, floors, memory = [], [], []
+    for _ in range(rounds):
+        seconds, resident = start_seconds(serve)
+        starts.append(seconds)
+        memory.append(resident)
+        floors.append(import_seconds(model))
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}")
+    print(f"load average before: {os.getloadavg()[0]:.2f}\n")
+    print("| start to ready | best s | median s | RSS MB |\n|---|---|---|---|")
+    print(f"| slipway-serve | {min(starts):.2f} | {statistics.median(starts):.2f} | {min(memory):.0f} |")
+    print(f"| bare: import onnxruntime, load, run | {min(floors):.2f} | {statistics.median(floors):.2f} | |\n")
+
+
+def _report_load(serve: list[str], model: Path, options: argparse.Namespace) -> None:
+    plan = {
+        "echo: granian RSGI, fixed answer": (ECHO, "/v2/models/m/infer"),
+        "slipway-serve: /v2/models/m/infer": (serve, "/v2/models/m/infer"),
+        "slipway-serve: /predict": (serve, "/predict"),
+    }
+    best: dict[str, Load] = {}
+    bare = float("inf")
+    for _ in range(options.rounds):
+        bare = min(bare, bare_inference(model))
+        for name, (command, path) in plan.items():
+            load = under_load(command, path, request_body(path), options.requests, options.connections)
+            if name not in best or load.cpu_microseconds < best[name].cpu_microseconds:
+                best[name] = load
+    print(f"{FEATURES} floats a request in JSON, {options.connections} connections, {options.requests} requests a round\n")
+    print("| server | CPU µs/request | requests/s | failed |\n|---|---|---|---|")
+    print(f"| bare session.run, no server | {bare:.1f} | {1e6 / bare:.0f} | 0 |")
+    for name, load in best.items():
+        print(f"| {name} | {load.cpu_microseconds:.1f} | {load.rate:.0f} | {load.failed} |")
+
+
+if __name__ == "__main__":
+    main()

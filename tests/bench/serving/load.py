@@ -1,0 +1,80 @@
+"""The load: connections that each ask again as soon as they are answered; a process of its own, as cheap as Python can."""
+
+import argparse
+import asyncio
+import sys
+import time
+
+
+class Client(asyncio.Protocol):
+    """One kept connection. Answers carry a content-length, as every answer of both servers does."""
+
+    def __init__(self, request: bytes, budget: list[int], done: asyncio.Future[None]) -> None:
+        self._request = request
+        self._budget = budget
+        self._done = done
+        self._buffer = b""
+        self.failed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        """Ask again once the answer is whole."""
+        self._buffer += data
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.failed += 1
+        self._buffer = b""
+        self._ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Count a connection that the server ended as a failure."""
+        if not self._done.done():
+            self.failed += 1
+            self._done.set_result(None)
+
+    def _ask(self) -> None:
+        if self._budget[0] == 0:
+            if not self._done.done():
+                self._done.set_result(None)
+            self._transport.close()
+            return
+        self._budget[0] -= 1
+        self._transport.write(self._request)
+
+
+async def ask(port: int, request: bytes, requests: int, connections: int) -> tuple[float, int]:
+    """Seconds that ``requests`` took over ``connections``, and how many failed."""
+    loop = asyncio.get_running_loop()
+    budget = [requests]
+    dones = [loop.create_future() for _ in range(connections)]
+    start = time.perf_counter()
+    made = [await loop.create_connection(lambda d=done: Client(request, budget, d), "127.0.0.1", port) for done in dones]  # type: ignore[misc]
+    await asyncio.gather(*dones)
+    return time.perf_counter() - start, sum(client.failed for _, client in made)
+
+
+def main() -> None:
+    """Read the body from standard input; print seconds and failures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--path", required=True)
+    parser.add_argument("--requests", type=int, required=True)
+    parser.add_argument("--connections", type=int, required=True)
+    options = parser.parse_args()
+    body = sys.stdin.buffer.read()
+    head = f"POST {options.path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    print(*asyncio.run(ask(options.port, head.encode() + body, options.requests, options.connections)))
+
+
+if __name__ == "__main__":
+    main()

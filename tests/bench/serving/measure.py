@@ -1,0 +1,111 @@
+"""Single measurements: processes are started, asked and ended here; CPU time is read from /proc."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE_SECONDS = 60
+WARM_UP_REQUESTS = 500
+_BARE = """
+import sys, time, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+row = {"input": numpy.zeros((1, 64), numpy.float32)}
+runs = int(sys.argv[2])
+start = time.process_time()
+for _ in range(runs):
+    session.run(None, row)
+print((time.process_time() - start) / runs * 1e6)
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a server spent under load."""
+
+    cpu_microseconds: float
+    rate: float
+    failed: int
+
+
+def start_seconds(command: list[str]) -> tuple[float, float]:
+    """Seconds from starting the process to the first 200 of readiness, and its resident megabytes then."""
+    with _running(command) as (_, seconds, process):
+        return seconds, _resident_megabytes(process.pid)
+
+
+def import_seconds(model: Path) -> float:
+    """Seconds of a process that only imports onnxruntime, loads the model and runs it once."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", _BARE, str(model), "1"], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def bare_inference(model: Path) -> float:
+    """CPU microseconds of one ``session.run`` with one row, without any server."""
+    result = subprocess.run([sys.executable, "-c", _BARE, str(model), "20000"], check=True, capture_output=True, text=True)
+    return float(result.stdout)
+
+
+def under_load(command: list[str], path: str, body: bytes, requests: int, connections: int) -> Load:
+    """CPU per request of a fresh server, after a warm-up, with the load coming from another process."""
+    with _running(command) as (port, _, process):
+        _ask(port, path, body, WARM_UP_REQUESTS, connections)
+        before = _cpu_seconds(process.pid)
+        seconds, failed = _ask(port, path, body, requests, connections)
+        spent = _cpu_seconds(process.pid) - before
+    return Load(spent / requests * 1e6, requests / seconds, failed)
+
+
+def _ask(port: int, path: str, body: bytes, requests: int, connections: int) -> tuple[float, int]:
+    command = [sys.executable, "-m", "tests.bench.serving.load", "--port", str(port), "--path", path]
+    command += ["--requests", str(requests), "--connections", str(connections)]
+    result = subprocess.run(command, input=body, check=True, capture_output=True)
+    seconds, failed = result.stdout.split()
+    return float(seconds), int(failed)
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[tuple[int, float, subprocess.Popen[bytes]]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    start = time.perf_counter()
+    full = [*command, "--host", "127.0.0.1", "--http-port", str(port)]
+    with subprocess.Popen(full, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_ready(port, process)
+            yield port, time.perf_counter() - start, process
+        finally:
+            process.kill()
+
+
+def _wait_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/ready", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.01)
+    raise RuntimeError(f"{process.args!r} did not become ready")
+
+
+def _cpu_seconds(pid: int) -> float:
+    # Fields 14 and 15, counted after the command's closing parenthesis: user and system time in clock ticks.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_megabytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
