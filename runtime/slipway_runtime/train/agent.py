@@ -55,7 +55,7 @@ class AgentGroup:
             self._check_cancelled()
             self._agent = self._make_agent()
             result = self._agent.run()
-        except (RendezvousError, OSError, RuntimeError) as error:
+        except (RendezvousError, RuntimeError) as error:
             # torch's store reports a lost peer as a plain RuntimeError (DistNetworkError is one).
             ends = self._ends()
             if any(end.code != 0 for end in ends):

@@ -90,4 +90,4 @@ class Checkpoints:
 def surplus(positions: Iterable[Position], attempt: int, keep: int) -> Sequence[Position]:
     """What ``attempt`` removes so that the newest ``keep`` of its own and earlier ones stay, oldest first."""
     own = sorted({position for position in positions if position.attempt <= attempt})
-    return own[: len(own) - keep] if keep else own
+    return own[: max(0, len(own) - keep)]

@@ -127,7 +127,7 @@ def _group(what: Launch, work: Work, nodes: Topology) -> Group:
     if nodes.nodes == 1:
         return LocalGroup(work, nodes)
     run = what.context.key.prefix if what.context.key else what.name
-    return AgentGroup(work, nodes, f"{run}/{what.context.attempt}")
+    return AgentGroup(work, nodes, f"{run.replace('/', '-')}-{what.context.attempt}")  # names a folder, too
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ class Ranks:
         """``network`` with gradients averaged over all ranks in every backward pass."""
         if self.world_size == 1:
             return network
-        return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(network)
 
     def total(self, values: Tensor) -> Tensor:
         """Sum over all ranks; ``values`` itself with one rank."""

@@ -94,9 +94,10 @@ class RankProcess:
                 self._process.send_signal(number)
 
     def _pass_on(self, stream: IO[str], sink: Sink) -> None:
-        for line in stream:
-            self._tail.append(line)
-            sink(line)
+        with stream:
+            for line in stream:
+                self._tail.append(line)
+                sink(line)
 
 
 def read_last_words(path: Path) -> tuple[Summary | None, int]:
