@@ -5,14 +5,14 @@ a Job's template, deletions have uid preconditions, status writes have a resourc
 outlive it until they have ended. Every write can fail, before or after it took effect.
 """
 
-import copy
 import hashlib
 import itertools
 import json
+import marshal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from slipway_operator.domain.planning import (
     Deletion,
@@ -35,6 +35,15 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 
 Body = dict[str, Any]
 ObjectKey = tuple[str, str]
+
+
+CloneT = TypeVar("CloneT")
+
+
+def clone(value: CloneT) -> CloneT:
+    """A deep copy of JSON-like data; many times faster than ``copy.deepcopy``."""
+    copied: CloneT = marshal.loads(marshal.dumps(value))  # noqa: S302 - our own bytes of a moment ago
+    return copied
 
 
 class ApiError(Exception):
@@ -93,7 +102,7 @@ class World:
 
     def view(self) -> dict[ObjectKey, Body]:
         """All objects as a list would show them now."""
-        return copy.deepcopy(self.objects)
+        return clone(self.objects)
 
     def put(self, kind: str, name: str, body: Body) -> Body:
         """Create or replace, as users and controllers do."""
@@ -111,7 +120,7 @@ class World:
     def apply(self, manifest: Mapping[str, Any]) -> None:
         def write() -> None:
             kind, name = manifest["kind"], manifest["metadata"]["name"]
-            wanted = copy.deepcopy(dict(manifest))
+            wanted = clone(dict(manifest))
             old = self.objects.get((kind, name))
             if old is None:
                 self.put(kind, name, wanted)
@@ -154,7 +163,7 @@ class World:
             if old["metadata"]["resourceVersion"] != version:
                 raise ApiError(409)
             if old.get("status") != status:
-                self.put(kind, name, {**copy.deepcopy(old), "status": json.loads(json.dumps(status))})
+                self.put(kind, name, {**clone(old), "status": json.loads(json.dumps(status))})
                 self.writes += 1
 
         self.faults.around(write)
@@ -188,7 +197,7 @@ class World:
         metadata = {"labels": {**template["metadata"]["labels"], **labels}}
         metadata["annotations"] = dict(template["metadata"].get("annotations", {}))
         body = {"metadata": metadata, "owner": owner["metadata"]["uid"], "status": {"phase": "Pending"}}
-        body["spec"] = copy.deepcopy(template["spec"])
+        body["spec"] = clone(template["spec"])
         self.put("Pod", name, body)
 
     def _job(self, name: str) -> None:
