@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a program, not a package
 """A training program of one's own: wine cultivars by a small network, written directly in torch.
 
 From a shell:  slipway-launch --spec trainingjob.yaml --output ./wine -- python train.py
@@ -17,7 +18,8 @@ from safetensors.torch import load, save
 from torch import nn
 
 from slipway_runtime.artifact import DatasetLineage, Lineage, Signature, Task, TensorSpec, write_package
-from slipway_runtime.datasets import Dataset, load as load_dataset, split
+from slipway_runtime.datasets import Dataset, split
+from slipway_runtime.datasets import load as load_dataset
 from slipway_runtime.metrics import evaluate
 from slipway_runtime.run.context import RunContext
 from slipway_runtime.run.errors import Preempted

@@ -1,3 +1,4 @@
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -9,6 +10,12 @@ from slipway_runtime.progress import PROGRESS_ENV, read, report
 from slipway_runtime.progress.exposition import exposition
 from slipway_runtime.progress.server import ProgressServer
 from slipway_runtime.spec.progress import Progress, ProgressMetric
+
+
+def get(url: str) -> http.client.HTTPResponse:
+    answer: http.client.HTTPResponse = urllib.request.urlopen(url)  # noqa: S310 - the server of this test
+    return answer
+
 
 HALFWAY = Progress(
     stage="training",
@@ -71,14 +78,14 @@ def test_server_answers_json_and_prometheus(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv(PROGRESS_ENV, str(path))
     with ProgressServer(path, 0) as server:
         base = f"http://127.0.0.1:{server.port}"
-        with urllib.request.urlopen(f"{base}/progress") as answer:
+        with get(f"{base}/progress") as answer:
             assert json.load(answer)["stage"] == "starting"
         report(HALFWAY)
-        with urllib.request.urlopen(f"{base}/progress") as answer:
+        with get(f"{base}/progress") as answer:
             assert answer.headers["Content-Type"] == "application/json"
             assert Progress.model_validate_json(answer.read()) == HALFWAY
-        with urllib.request.urlopen(f"{base}/metrics") as answer:
+        with get(f"{base}/metrics") as answer:
             assert answer.read().decode() == exposition(HALFWAY)
         with pytest.raises(urllib.error.HTTPError, match="404") as refused:
-            urllib.request.urlopen(f"{base}/elsewhere")
+            get(f"{base}/elsewhere")
         refused.value.close()

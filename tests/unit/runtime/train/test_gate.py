@@ -57,5 +57,5 @@ def test_an_unmeasured_metric_never_passes() -> None:
 
 def test_names_are_checked_before_training() -> None:
     check_names(None, ["accuracy"])
-    with pytest.raises(ConfigError, match="gate.metrics"):
+    with pytest.raises(ConfigError, match=r"gate\.metrics"):
         check_names(gate(MetricBound(name="rmse", max="9")), ["accuracy"])
