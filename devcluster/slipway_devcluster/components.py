@@ -124,8 +124,11 @@ def dns(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, co
 def control_plane_proxy(
     binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, config: Path
 ) -> Component:
-    """kube-proxy where the machine's and the API server's own traffic to ClusterIPs passes."""
-    argv = [str(binaries["kube-proxy"]), f"--config={config}", "--hostname-override=control-plane"]
+    """kube-proxy where the machine's and the API server's own traffic to ClusterIPs passes.
+
+    It takes the first node's name: kube-proxy waits half a minute for a Node of its own name before it does anything.
+    """
+    argv = [str(binaries["kube-proxy"]), f"--config={config}", f"--hostname-override={addresses.node_name(0)}"]
     return _component(CONTROL_PLANE_PROXY, argv, addresses, paths)
 
 

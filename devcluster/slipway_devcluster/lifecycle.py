@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from slipway_devcluster import addressing, binaries, manifests, network, packages, teardown
+from slipway_devcluster import addressing, binaries, components, manifests, network, packages, teardown
+from slipway_devcluster.api import answers
 from slipway_devcluster.commands import require_root, run
 from slipway_devcluster.control_plane import ControlPlane
 from slipway_devcluster.errors import DevclusterError
@@ -175,6 +177,16 @@ class Lifecycle:
             volumes = [volume for node in nodes for volume in node.persistent_volumes()]
             self.kubectl("apply", "--server-side", "-f", "-", stdin=manifests.as_yaml(volumes))
             self._wait_nodes(nodes)
+            self._wait_proxies(state, nodes)
+
+    def _wait_proxies(self, state: ClusterState, nodes: list[Node]) -> None:
+        """Return when ClusterIPs work, on every node and from the machine."""
+        addresses, supervisor = state.addresses, Supervisor(self.paths.processes)
+        proxies = {components.CONTROL_PLANE_PROXY: addresses.control_plane}
+        proxies |= {node.component("kube-proxy"): addresses.node_address(node.index) for node in nodes}
+        for name, address in proxies.items():
+            url = f"http://{address}:10256/healthz"
+            supervisor.wait_ready(name, partial(answers, url, self.paths.pki / "ca.crt"), seconds=60)
 
     def _wait_nodes(self, nodes: list[Node]) -> None:
         def ready() -> bool:
