@@ -85,7 +85,7 @@ def fit(run: TrainingRun, network: WineNetwork, examples: torch.Tensor, answers:
     for step in range(first, STEPS):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(examples[own]), answers[own])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         run.report("training", step + 1, STEPS, {"loss": float(loss.detach())})
         # All ranks must stop after the same step, or the others would wait for this one for ever.

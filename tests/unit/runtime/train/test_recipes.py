@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 from slipway_runtime.train import worker  # noqa: E402 - needs torch
 from slipway_runtime.train.export import answer_onnx, check_alike  # noqa: E402
 from slipway_runtime.train.fit import Training  # noqa: E402
+from slipway_runtime.train.trainingrun import TrainingRun  # noqa: E402
 
 IRIS = {
     "recipe": {"classifier": {"hiddenSizes": [16], "epochs": 6, "batchSize": 16, "learningRate": "0.02"}},
@@ -120,7 +121,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
 
 
 def test_a_checkpoint_of_another_recipe_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.TrainingRun, "stop_requested", property(lambda _: True))
+    monkeypatch.setattr(TrainingRun, "stop_requested", property(lambda _: True))
     monkeypatch.setattr(worker, "_share_ending", None)
     with pytest.raises(Preempted, match="before training began"):
         train(IRIS, tmp_path)
