@@ -307,7 +307,11 @@ def _failed(status: Mapping[str, Any]) -> bool:
 
 TestChain = Chain.TestCase
 TestChain.settings = settings(
-    max_examples=50, stateful_step_count=30, deadline=None, phases=(Phase.reuse, Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck)
+    max_examples=50,
+    stateful_step_count=30,
+    deadline=None,
+    phases=(Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
 )
 
 

@@ -276,7 +276,7 @@ class World:
         new = [pod for pod, body in pods.items() if body["metadata"]["labels"]["slipway.dev/revision"] == revision]
         bad = template["metadata"]["annotations"]["slipway.dev/digest"] in self.bad_digests
         for index in range(replicas):
-            pod = f"{name}-{revision}-{index}"
+            pod = f"{name}-{uid}-{revision}-{index}"
             if ("Pod", pod) not in self.objects:
                 self._pod(pod, deployment, template, {})
             elif not bad and "deletionTimestamp" not in pods[pod]["metadata"]:

@@ -16,9 +16,8 @@ from slipway_operator.domain.render.objects import Manifest, owned
 
 HTTP_PORT = 8080
 SERVICE_PORT = 80
-DRAIN_SECONDS = 5
-"""Between the end of traffic's routing to a pod and its SIGTERM, so that no request meets a closed port."""
 GRACE_SECONDS = 45
+"""More than the 5 s in which a stopping server still takes requests and the 20 s it gives those in flight."""
 PROGRESS_DEADLINE_SECONDS = 600
 
 SERVE_DEFAULT = pods.Amounts(cpu_request="100m", cpu_limit="1", memory="512Mi")
@@ -76,8 +75,10 @@ def deployment(snapshot: Snapshot, settings: Settings, revision: Revision, *, im
 def _pod(name: str, settings: Settings, revision: Revision, image: str) -> Manifest:
     folder = f"{pods.MODELS}/{revision.model}"
     space = pods.scratch(shared_memory=False)
-    wanted = pods.needs({"uri": revision.uri, "secretName": revision.secret_name})
-    files = pods.credentials(None if revision.secret_name else settings.store_secret, wanted, store_optional=True)
+    # Whoever reads the artifact reads nothing else, so the Secret of its own takes the place of the store's.
+    secret = revision.secret_name or settings.store_secret
+    wanted = pods.needs({"uri": revision.uri})
+    files = pods.credentials(secret, wanted, store_optional=revision.secret_name is None)
     model = {"name": "model", "mountPath": pods.MODELS}
     used = pods.amounts(revision.template, SERVE_DEFAULT)
     common: Manifest = {
@@ -91,15 +92,12 @@ def _pod(name: str, settings: Settings, revision: Revision, image: str) -> Manif
     fetch: Manifest = {
         **common,
         "name": "fetch",
-        "command": ["slipway-fetch", revision.uri, folder],
+        "command": ["slipway-fetch", "--model", f"{revision.model}={revision.uri}", "--into", pods.MODELS],
         "env": pods.variables(
             {
                 **surroundings,
-                "SLIPWAY_SECRETS": pods.SECRETS,
                 "SLIPWAY_PVC": pods.CLAIMS,
-                "SLIPWAY_STORE": None if revision.secret_name else pods.STORE,
-                "SLIPWAY_SOURCE": revision.uri,
-                "SLIPWAY_SOURCE_SECRET": revision.secret_name,
+                "SLIPWAY_STORE": pods.STORE,
             }
         ),
         "volumeMounts": [*space.mounts, *files.mounts, model],
@@ -113,7 +111,6 @@ def _pod(name: str, settings: Settings, revision: Revision, image: str) -> Manif
         "startupProbe": _probe("live", period=1, failures=120),
         "readinessProbe": _probe("ready", period=2, failures=2),
         "livenessProbe": _probe("live", period=10, failures=3),
-        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
         "volumeMounts": [*space.mounts, {**model, "readOnly": True}],
     }
     spread = {
