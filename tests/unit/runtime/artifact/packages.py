@@ -15,5 +15,9 @@ def make_package(directory: Path, content: bytes = b"weights", extra: bytes = b"
     (directory / "model.onnx").write_bytes(content)
     (directory / "model.json").write_bytes(extra)
     return write_package(
-        directory, name="iris", task=Task.CLASSIFICATION, signature=SIGNATURE, classes=("setosa", "versicolor", "virginica")
+        directory,
+        name="iris",
+        task=Task.CLASSIFICATION,
+        signature=SIGNATURE,
+        classes=("setosa", "versicolor", "virginica"),
     )

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from tests.unit.runtime.artifact.packages import SIGNATURE, make_package
 
 from slipway_runtime.artifact import (
     ArtifactCorrupt,
@@ -14,7 +15,6 @@ from slipway_runtime.artifact import (
     read_package,
     write_package,
 )
-from tests.unit.runtime.artifact.packages import SIGNATURE, make_package
 
 EMPTY = "0" * 64
 
@@ -42,7 +42,8 @@ def test_digest_survives_reading() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "../up", "a/../../up", "a//b", "a/./b", "./a", "..", ".", "", "a\\b", "a\0b", "slipway.json"]
+    "path",
+    ["/etc/passwd", "../up", "a/../../up", "a//b", "a/./b", "./a", "..", ".", "", "a\\b", "a\0b", "slipway.json"],
 )
 def test_paths_that_leave_the_package_are_refused(path: str) -> None:
     with pytest.raises(ValidationError):
@@ -103,7 +104,7 @@ def test_newer_layout_names_the_remedy(tmp_path: Path) -> None:
     make_package(tmp_path)
     value = json.loads((tmp_path / "slipway.json").read_bytes()) | {"schemaVersion": 2}
     (tmp_path / "slipway.json").write_text(json.dumps(value))
-    with pytest.raises(ArtifactCorrupt, match="schemaVersion.*use the slipway release that made it"):
+    with pytest.raises(ArtifactCorrupt, match=r"schemaVersion.*use the slipway release that made it"):
         read_package(tmp_path)
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.store_gateway import Gateway
+from tests.unit.runtime.artifact.packages import make_package
 
 from slipway_runtime.artifact import publish
 from slipway_runtime.artifact.retention import Inventory, PublishedRun, expendable
@@ -12,8 +14,6 @@ from slipway_runtime.artifact.sweep import sweep, take_inventory
 from slipway_runtime.run.context import RunContext
 from slipway_runtime.storage.store import Entry
 from slipway_runtime.storage.uri import Mounts, open_uri
-from tests.store_gateway import Gateway
-from tests.unit.runtime.artifact.packages import make_package
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 GRACE = timedelta(hours=24)
@@ -90,9 +90,7 @@ def test_nothing_young_goes() -> None:
 
 def test_young_record_keeps_its_manifest_and_files() -> None:
     held = inventory(*RUNS)
-    entries = tuple(
-        replace(e, modified=NOW) if e.key == f"{RUNS[0].prefix}/result.json" else e for e in held.entries
-    )
+    entries = tuple(replace(e, modified=NOW) if e.key == f"{RUNS[0].prefix}/result.json" else e for e in held.entries)
     assert deleted(Inventory(entries, held.runs, held.blobs_of, ())) == CHECKPOINTS
 
 

@@ -52,10 +52,14 @@ def test_bounds(bounds: CompressionGate | None, measured: Report, starts: list[s
 def test_refusals_name_metric_value_interval_bound_and_remedy() -> None:
     texts = [refusal.text for refusal in judge(gate("0.001", "9", "9"), report(), ("0.9", "1.3"))]
     assert texts == [
-        "accuracy drops by 0.01 [-0.002, 0.02] (0.98 to 0.97), maxDrop is 0.001: "
-        "raise maxDrop, give more calibration.samples or try the other quantize.scheme",
-        "size ratio is 3 (300 to 100 bytes), minSizeRatio is 9: small models keep more overhead; "
-        "lower minSizeRatio or compress a larger model",
+        (
+            "accuracy drops by 0.01 [-0.002, 0.02] (0.98 to 0.97), maxDrop is 0.001: "
+            "raise maxDrop, give more calibration.samples or try the other quantize.scheme"
+        ),
+        (
+            "size ratio is 3 (300 to 100 bytes), minSizeRatio is 9: small models keep more overhead; "
+            "lower minSizeRatio or compress a larger model"
+        ),
         "speedup is 1.2 [0.9, 1.3] (1.2 to 1 ms), minSpeedup is 9: lower minSpeedup or try the other quantize.scheme",
     ]
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
+from tests.store_gateway import Gateway
 
 from slipway_runtime.datasets import Dataset, DatasetError, load, split
 from slipway_runtime.datasets.dataset import digest_of
 from slipway_runtime.spec.dataset import DatasetFormat, DatasetSource
 from slipway_runtime.storage.uri import Mounts
-from tests.store_gateway import Gateway
 
 CSV = "a,b,species\n1,2.5,oak\n3,4,elm\n5,6,oak\n7,8,elm\n"
 
@@ -58,7 +58,10 @@ def test_csv(tmp_path: Path) -> None:
 def test_csv_and_parquet_of_equal_data_have_one_digest(tmp_path: Path) -> None:
     table = pa.table({"a": [1, 3, 5, 7], "b": [2.5, 4, 6, 8], "species": ["oak", "elm", "oak", "elm"]})
     parquet.write_table(table, tmp_path / "t.parquet")
-    assert load(DatasetSource(uri=f"file://{tmp_path}/t.parquet", target="species")).digest == from_csv(tmp_path, CSV).digest
+    assert (
+        load(DatasetSource(uri=f"file://{tmp_path}/t.parquet", target="species")).digest
+        == from_csv(tmp_path, CSV).digest
+    )
 
 
 def test_number_targets(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_bad_tables_say_what_to_do(
 
 
 def save(tmp_path: Path, **arrays: object) -> DatasetSource:
-    np.savez(tmp_path / "d.npz", **{name: np.asarray(value) for name, value in arrays.items()})
+    np.savez(tmp_path / "d.npz", allow_pickle=True, **{name: np.asarray(value) for name, value in arrays.items()})
     return DatasetSource(uri=f"file://{tmp_path}/d.npz")
 
 
@@ -235,5 +238,5 @@ def test_too_few_examples() -> None:
 
 def test_buffer_is_not_an_npz(tmp_path: Path) -> None:
     (tmp_path / "d.npz").write_bytes(b"nonsense")
-    with pytest.raises(DatasetError, match="save it with numpy.savez"):
+    with pytest.raises(DatasetError, match=r"save it with numpy\.savez"):
         load(DatasetSource(uri=f"file://{tmp_path}/d.npz"))

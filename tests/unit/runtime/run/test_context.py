@@ -2,6 +2,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.store_gateway import Gateway
+from tests.unit.runtime.artifact.packages import make_package
 
 from slipway_runtime.artifact import ArtifactCorrupt, read_package
 from slipway_runtime.run.context import RunContext
@@ -11,8 +13,6 @@ from slipway_runtime.run.result import Retention, RunKey
 from slipway_runtime.spec.compress import CompressSpec
 from slipway_runtime.spec.summary import Outcome, Summary
 from slipway_runtime.storage.errors import BucketMissing, StoreUnavailable
-from tests.store_gateway import Gateway
-from tests.unit.runtime.artifact.packages import make_package
 
 RUN = "team/trainingjob/digits/abc"
 
@@ -82,9 +82,7 @@ def test_shell_writes_a_package_by_name(tmp_path: Path) -> None:
     assert context.existing_result() is None
 
 
-def test_result_is_found_by_a_later_attempt_which_does_nothing(
-    store_gateway: Gateway, tmp_path: Path
-) -> None:
+def test_result_is_found_by_a_later_attempt_which_does_nothing(store_gateway: Gateway, tmp_path: Path) -> None:
     store_gateway.bucket("context-test")
     make_package(tmp_path / "package")
     env = {

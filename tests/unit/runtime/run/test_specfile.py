@@ -48,7 +48,10 @@ def test_kubernetes_keys_are_ignored_with_one_notice(tmp_path: Path, caplog: pyt
     ("text", "message"),
     [
         (as_object("source: {from: {kind: TrainingJob, name: x}}"), "give --source URI"),
-        (SPEC.replace("{uri: builtin://iris}", "{from: {kind: ModelService}}"), "evaluation.dataset.from names an object"),
+        (
+            SPEC.replace("{uri: builtin://iris}", "{from: {kind: ModelService}}"),
+            "evaluation.dataset.from names an object",
+        ),
         (as_object(kind="TrainingJob"), "holds TrainingJob; give a file with exactly one CompressionJob"),
         (as_object() + "---\n" + as_object(), "exactly one CompressionJob"),
         ("", "holds nothing"),

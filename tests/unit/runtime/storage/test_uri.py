@@ -1,11 +1,20 @@
 from pathlib import Path
 
 import pytest
+from tests.store_gateway import Gateway
 
 from slipway_runtime.storage.credentials import Credentials
 from slipway_runtime.storage.errors import CredentialsRefused, ObjectMissing, StoreError, UriInvalid
-from slipway_runtime.storage.uri import Mounts, download, is_remote, list_files, local_path, open_uri, read_bytes, split_uri
-from tests.store_gateway import Gateway
+from slipway_runtime.storage.uri import (
+    Mounts,
+    download,
+    is_remote,
+    list_files,
+    local_path,
+    open_uri,
+    read_bytes,
+    split_uri,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +52,8 @@ def test_unusable_uris_name_the_remedy(uri: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "parts"), [("s3://b/k", ("s3://b", "k")), ("s3://b/a/k.csv", ("s3://b/a", "k.csv")), ("https://h/k/", ("https://h", "k"))]
+    ("uri", "parts"),
+    [("s3://b/k", ("s3://b", "k")), ("s3://b/a/k.csv", ("s3://b/a", "k.csv")), ("https://h/k/", ("https://h", "k"))],
 )
 def test_split(uri: str, parts: tuple[str, str]) -> None:
     assert split_uri(uri) == parts
