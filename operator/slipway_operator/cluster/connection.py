@@ -1,0 +1,29 @@
+"""How to reach the API server: in a pod its service account, elsewhere a kubeconfig."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio import client, config
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+async def load_configuration(connections: int) -> Any:
+    """A ``kubernetes.aio`` Configuration with that many pooled connections.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: neither a kubeconfig nor a service account is usable.
+    """
+    configuration = client.Configuration()
+    if in_cluster():
+        config.load_incluster_config(client_configuration=configuration)
+    else:
+        await config.load_kube_config(client_configuration=configuration)
+    configuration.connection_pool_maxsize = connections
+    return configuration
+
+
+def in_cluster() -> bool:
+    """Whether this process runs in a pod, with no kubeconfig given."""
+    return SERVICE_ACCOUNT.exists() and not os.environ.get("KUBECONFIG")

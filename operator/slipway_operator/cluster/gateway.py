@@ -1,0 +1,79 @@
+"""Accounts and buckets of the embedded store: the admin requests of versitygw 1.8.
+
+Source of the requests: ``cmd/internal/gwcli/admin.go`` and ``s3api/controllers/admin.go`` of github.com/versity/versitygw.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape
+
+import aiohttp
+
+from slipway_operator.cluster.errors import Retry
+from slipway_operator.cluster.sigv4 import Credentials, signed_headers
+
+_CONFLICT = 409
+
+
+class Gateway:
+    """The gateway, as its root user.
+
+    Args:
+        session: HTTP client.
+        endpoint: such as ``http://slipway-store.slipway-system.svc:7070``.
+        region: the gateway's region.
+        root: its root key.
+        wall: the present time, in UTC.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: str,
+        region: str,
+        root: Credentials,
+        wall: Callable[[], datetime] = lambda: datetime.now(tz=UTC),
+    ) -> None:
+        self._session = session
+        self._endpoint = endpoint.rstrip("/")
+        self._region = region
+        self._root = root
+        self._wall = wall
+
+    async def ensure_account(self, account: Credentials) -> None:
+        """Have an account with exactly this key.
+
+        Raises:
+            Retry: the gateway cannot be reached or refuses.
+        """
+        body = (
+            f"<Account><Access>{escape(account.access_key)}</Access><Secret>{escape(account.secret_key)}</Secret>"
+            "<Role>user</Role><UserID>0</UserID><GroupID>0</GroupID><ProjectID>0</ProjectID></Account>"
+        )
+        if await self._send("/create-user", body) == _CONFLICT:
+            # It may hold an older key, from before the root key changed.
+            props = f"<MutableProps><Secret>{escape(account.secret_key)}</Secret></MutableProps>"
+            await self._send(f"/update-user?access={account.access_key}", props)
+
+    async def ensure_bucket(self, bucket: str, owner: str) -> None:
+        """Have a bucket that belongs to the account ``owner``.
+
+        Raises:
+            Retry: the gateway cannot be reached or refuses.
+        """
+        if await self._send(f"/{bucket}/create", "", {"x-vgw-owner": owner}) == _CONFLICT:
+            await self._send(f"/change-bucket-owner/?bucket={bucket}&owner={owner}", "")
+
+    async def _send(self, path: str, body: str, headers: dict[str, str] | None = None) -> int:
+        url = self._endpoint + path
+        payload = body.encode()
+        signed = signed_headers("PATCH", url, payload, headers or {}, self._root, self._region, self._wall())
+        timeout = aiohttp.ClientTimeout(total=10)
+        try:
+            async with self._session.patch(url, data=payload or None, headers=signed, timeout=timeout) as response:
+                code, text = response.status, (await response.text())[:300]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Retry(f"the model store at {self._endpoint} does not answer: {type(error).__name__}: {error}") from error
+        if code >= 400 and code != _CONFLICT:
+            raise Retry(f"the model store refused {path.partition('?')[0]}: {code} {text}")
+        return code

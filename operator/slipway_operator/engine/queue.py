@@ -1,0 +1,91 @@
+"""The work queue: each key at most once, never with two workers, with delays."""
+
+import asyncio
+from collections import OrderedDict
+
+from slipway_operator.domain.planning import Key
+
+
+class WorkQueue:
+    """Keys to reconcile, oldest first.
+
+    A key that is added while a worker has it is *dirty*: it comes again when the worker is done. Times are the event
+    loop's.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[Key, float] = OrderedDict()
+        self._active: dict[Key, float] = {}
+        self._dirty: dict[Key, float] = {}
+        self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+        self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Keys that wait now (not those with a delay)."""
+        return len(self._waiting)
+
+    def add(self, key: Key) -> None:
+        """Have the key looked at as soon as a worker is free."""
+        now = asyncio.get_running_loop().time()
+        if key in self._active:
+            self._dirty.setdefault(key, now)
+        elif key not in self._waiting:
+            self._waiting[key] = now
+            self._ready.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Add the key after a delay; the earliest of several delays counts."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        known = self._timers.get(key)
+        if known is not None:
+            if known[0] <= due:
+                return
+            known[1].cancel()
+        self._timers[key] = (due, loop.call_at(due, self._due, key))
+
+    def forget(self, key: Key) -> None:
+        """Drop a delayed look at the key."""
+        known = self._timers.pop(key, None)
+        if known is not None:
+            known[1].cancel()
+
+    async def get(self) -> Key:
+        """The key that waited longest; the caller must call :meth:`done` with it."""
+        while not self._waiting:
+            self._ready.clear()
+            await self._ready.wait()
+        key, _ = self._waiting.popitem(last=False)
+        self._active[key] = asyncio.get_running_loop().time()
+        return key
+
+    def done(self, key: Key) -> None:
+        """The worker has finished with the key."""
+        self._active.pop(key, None)
+        since = self._dirty.pop(key, None)
+        if since is not None:
+            self._waiting[key] = since
+            self._ready.set()
+
+    def oldest(self) -> float:
+        """Seconds that the oldest waiting key has waited; 0 when none waits."""
+        if not self._waiting:
+            return 0.0
+        return asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
+
+    def longest_active(self) -> float:
+        """Seconds that the slowest worker has had its key; 0 when all are idle."""
+        if not self._active:
+            return 0.0
+        return asyncio.get_running_loop().time() - min(self._active.values())
+
+    def idle(self) -> bool:
+        """Whether no worker has a key."""
+        return not self._active
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)

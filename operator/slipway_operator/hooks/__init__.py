@@ -1,0 +1,1 @@
+"""The only importers of kopf: watches as an event pump."""

@@ -1,0 +1,73 @@
+"""``slipway-operator run | sweep | generate``."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+
+USAGE = """usage: slipway-operator COMMAND
+
+  run        reconcile TrainingJobs, CompressionJobs and ModelServices (settings: SLIPWAY_OPERATOR_* variables)
+  sweep      delete artifacts of the model store that no object keeps
+  generate   write CRDs, the chart's copies and roles, and the API reference from the code
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the process's exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    match command:
+        case "run":
+            return asyncio.run(_run())
+        case "generate":
+            from slipway_operator.api.generate import files
+            from slipway_operator.cluster.verbs import GRANTS
+
+            return int(files.main(GRANTS, rest) or 0)
+        case "sweep":
+            from slipway_operator.sweep import main as sweep
+
+            return int(sweep(rest) or 0)
+        case "-h" | "--help":
+            print(USAGE)
+            return 0
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+async def _run() -> int:
+    import aiohttp
+
+    from slipway_operator.cluster.api import Api
+    from slipway_operator.cluster.connection import load_configuration
+    from slipway_operator.cluster.rate import TokenBucket
+    from slipway_operator.engine.operator import Operator, recorder
+    from slipway_operator.hooks.pump import pump
+    from slipway_operator.observe import http, logs
+    from slipway_operator.observe.metrics import Metrics
+    from slipway_operator.settings import OperatorSettings
+
+    settings = OperatorSettings()
+    logs.configure(settings.log_level)
+    metrics = Metrics()
+    configuration = await load_configuration(connections=settings.workers + 16)
+    api = Api(configuration, TokenBucket(settings.qps, settings.burst, time.monotonic), recorder=recorder(metrics))
+    async with aiohttp.ClientSession() as session:
+        operator = Operator(settings, api, session, metrics)
+        server = await http.serve(
+            settings.http_port, livez=operator.livez, readyz=operator.readyz, metrics=operator.metrics_text
+        )
+        try:
+            await operator.wait_for_kinds()
+            operator.start()
+            await pump(operator.observe, settings.watch_namespaces)
+        finally:
+            await operator.stop()
+            await server.cleanup()
+            await api.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
