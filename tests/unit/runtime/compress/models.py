@@ -34,7 +34,7 @@ def _graph(dataset: Dataset, hidden: tuple[int, ...]) -> onnx.ModelProto:
     flat = dataset.x.reshape(len(dataset), -1)
     mean, scale = flat[training].mean(axis=0), flat[training].std(axis=0) + 1e-6
     model = (MLPClassifier if dataset.is_classification else MLPRegressor)(
-        hidden_layer_sizes=hidden, random_state=0, max_iter=1000, early_stopping=True
+        hidden_layer_sizes=hidden, random_state=0, max_iter=1000, early_stopping=True, learning_rate_init=0.01
     ).fit((flat[training] - mean) / scale, dataset.y[training])
     constants = {"shape": np.asarray([-1, flat.shape[1]], dtype=np.int64), "mean": mean, "scale": scale}
     nodes = [

@@ -142,7 +142,7 @@ def test_pod_run_publishes_once_and_a_refusing_gate_nothing(
 
 
 def test_regressor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_trained(tmp_path / "diabetes", "diabetes", hidden=(64,))
+    write_trained(tmp_path / "diabetes", "diabetes")
     code, summary = run(
         monkeypatch,
         tmp_path,
