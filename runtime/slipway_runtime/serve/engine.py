@@ -1,9 +1,10 @@
 """What every engine offers, and the request and response that no protocol has shaped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from slipway_runtime.serve.tensors import Array, TensorSpec
 
@@ -18,18 +19,16 @@ class Signature:
     outputs: dict[str, TensorSpec]
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRequest:
+class InferenceRequest(NamedTuple):
     """One inference: arrays already have the types of the signature; no requested outputs means all of them."""
 
     inputs: dict[str, Array]
     outputs: tuple[str, ...] = ()
     id: str | None = None
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceResponse:
+class InferenceResponse(NamedTuple):
     """What a model answered, outputs in the order of the request or else of the signature."""
 
     outputs: dict[str, Array]

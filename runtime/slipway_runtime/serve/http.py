@@ -62,9 +62,7 @@ class Transport(Protocol):
 class HttpApplication:
     """An RSGI application; all of its state is changed on the event loop only."""
 
-    def __init__(
-        self, repository: ModelRepository, metrics: Metrics, executor: Executor, *, max_body: int
-    ) -> None:
+    def __init__(self, repository: ModelRepository, metrics: Metrics, executor: Executor, *, max_body: int) -> None:
         """Serve ``repository``; inferences that would hold up the event loop run in ``executor``."""
         self._repository = repository
         self._metrics = metrics

@@ -17,7 +17,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """Serve until told to stop; the exit code is one of ``ExitCode``, the reason of a failure is also the termination message."""
+    """Serve until told to stop; returns an ``ExitCode``, and leaves a failure's reason as the termination message."""
     options = _parser().parse_args(arguments)
     # Imported late, so that --help and a wrong option answer at once.
     from slipway_runtime.run.logs import configure_logging
@@ -78,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="slipway-serve",
         description="Serve models: the Open Inference Protocol v2 (REST, JSON) and POST /predict.",
-        epilog='Example: slipway-serve --model digits=./package, then: curl -d \'{"input_data": [[0, 1]]}\' localhost:8080/predict',
+        epilog="Example: slipway-serve --model digits=./package, "
+        "then: curl -d '{\"input_data\": [[0, 1]]}' localhost:8080/predict",
     )
     parser.add_argument(
         "--model",
@@ -87,10 +88,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=DIR|URI|FILE.onnx",
         help="a package directory, an artifact's URI or an ONNX file, and the name to serve it under; repeat for more",
     )
-    parser.add_argument("--spec", metavar="FILE", help="a ModelService, or just its spec, as YAML; spec.model.uri is served")
+    parser.add_argument(
+        "--spec", metavar="FILE", help="a ModelService, or just its spec, as YAML; spec.model.uri is served"
+    )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: every one)")  # noqa: S104 - pods are reached from outside
     parser.add_argument("--http-port", type=_port, default=8080, metavar="PORT", help="HTTP port (default: 8080)")
-    parser.add_argument("--max-body-mib", type=_positive, default=64, metavar="MIB", help="largest request body (default: 64)")
+    parser.add_argument(
+        "--max-body-mib", type=_positive, default=64, metavar="MIB", help="largest request body (default: 64)"
+    )
     parser.add_argument(
         "--drain-grace",
         type=_seconds,

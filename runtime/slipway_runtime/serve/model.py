@@ -25,7 +25,9 @@ class Cost:
 
     def estimate(self, request: InferenceRequest) -> float:
         """Seconds that ``request`` will take, if time grows with the number of input elements and never falls below."""
-        elements = sum(array.size for array in request.inputs.values())
+        elements = 0
+        for array in request.inputs.values():
+            elements += array.size
         return self.seconds * max(1.0, elements / self.elements)
 
 
@@ -54,7 +56,9 @@ class ServedModel:
             spec.check_shape(array.shape)
         if len(request.inputs) != len(signature.inputs):
             missing = next(spec for name, spec in signature.inputs.items() if name not in request.inputs)
-            raise BadInput(f'input "{missing.name}" is missing; model "{self.name}" expects {missing.describe()} for it')
+            raise BadInput(
+                f'input "{missing.name}" is missing; model "{self.name}" expects {missing.describe()} for it'
+            )
         for name in request.outputs:
             if name not in signature.outputs:
                 raise BadInput(f'output "{name}" is unknown; model "{self.name}" has {_listing(signature.outputs)}')

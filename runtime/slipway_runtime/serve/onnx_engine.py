@@ -60,7 +60,9 @@ class OnnxEngine:
         except _ORT_ERRORS as error:
             text = _one_line(error)
             if "allocate" in text:
-                raise RequestError(Fault.UNAVAILABLE, f"not enough memory for this request; send fewer rows: {text}") from error
+                raise RequestError(
+                    Fault.UNAVAILABLE, f"not enough memory for this request; send fewer rows: {text}"
+                ) from error
             raise BadInput(f"the model refused these values: {text}") from error
         return answers
 
@@ -86,7 +88,7 @@ def _explain(error: Exception) -> str:
     text = _one_line(error)
     lowered = text.lower()
     if isinstance(error, ort_errors.InvalidProtobuf) or "protobuf parsing failed" in lowered:
-        return f"not a readable ONNX file, so it is corrupt, truncated or of another format; export or upload it again ({text})"
+        return f"no readable ONNX file: corrupt, truncated or of another format; export or upload it again ({text})"
     if "opset" in lowered or "ir version" in lowered:
         return f"made for a newer ONNX than onnxruntime {ort.__version__} reads; export with opset 20 or lower ({text})"
     if "external" in lowered or "model_path" in lowered:
@@ -100,8 +102,13 @@ def _spec(side: str, node: Any) -> TensorSpec:
     datatype = _DATATYPES.get(node.type)
     if datatype is None:
         hint = "; export a scikit-learn classifier with zipmap=False" if "map" in node.type else ""
-        raise ModelLoadError(f'{side} "{node.name}" has type {node.type}, which cannot be served: only tensors of {", ".join(Datatype)} can{hint}')
-    return TensorSpec.of(node.name, datatype, tuple(dim if isinstance(dim, int) and dim >= 0 else DYNAMIC for dim in node.shape))
+        raise ModelLoadError(
+            f'{side} "{node.name}" has type {node.type}, which cannot be served; '
+            f"tensors of {', '.join(Datatype)} can{hint}"
+        )
+    return TensorSpec.of(
+        node.name, datatype, tuple(dim if isinstance(dim, int) and dim >= 0 else DYNAMIC for dim in node.shape)
+    )
 
 
 def _one_line(error: Exception) -> str:

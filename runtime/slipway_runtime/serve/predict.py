@@ -42,7 +42,7 @@ def decode(document: dict[str, Any], model: ServedModel) -> InferenceRequest:
 
 
 def encode(model: ServedModel, response: InferenceResponse, *, probabilities: bool) -> bytes:
-    """Write ``{"prediction": […]}``: a class (its name where known) per row for a classifier, else the first output's rows.
+    """Write ``{"prediction": […]}``: a class (by name where known) per row of a classifier, else the first output.
 
     With ``probabilities``, a classifier's probabilities are written too, a row per example in the order of the classes.
     """
@@ -68,7 +68,9 @@ def _rows(spec: TensorSpec, array: Array) -> Array:
     if array.ndim != len(spec.shape) and array.ndim == _MATRIX and DYNAMIC not in row and array.shape[1] == count(row):
         return array.reshape((array.shape[0], *row))
     if array.ndim == 1 and len(spec.shape) > 1:
-        raise BadInput(f'input "{spec.name}": a list of rows was expected, each of shape {list(row)}; put a single row into a list')
+        raise BadInput(
+            f'input "{spec.name}": a list of rows was expected, each of shape {list(row)}; put a single row into a list'
+        )
     return array
 
 

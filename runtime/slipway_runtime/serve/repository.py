@@ -21,22 +21,17 @@ class ModelRepository:
         """Expect ``names``."""
         self._names = names
         self._models: dict[str, ServedModel] = {}
-        self._draining = False
-
-    @property
-    def phase(self) -> Phase:
-        """Loading until every model is there; draining once told so."""
-        if self._draining:
-            return Phase.DRAINING
-        return Phase.SERVING if len(self._models) == len(self._names) else Phase.LOADING
+        self.phase = Phase.LOADING
 
     def add(self, model: ServedModel) -> None:
-        """Serve ``model`` from now on."""
+        """Serve ``model`` from now on; with the last of the expected ones the phase becomes serving."""
         self._models[model.name] = model
+        if self.phase is Phase.LOADING and len(self._models) == len(self._names):
+            self.phase = Phase.SERVING
 
     def drain(self) -> None:
         """Be unready from now on; models still answer."""
-        self._draining = True
+        self.phase = Phase.DRAINING
 
     def get(self, name: str, version: str | None = None) -> ServedModel:
         """Model ``name``.
@@ -50,7 +45,9 @@ class ModelRepository:
                 raise RequestError(Fault.UNAVAILABLE, f'model "{name}" is still loading; try again')
             raise RequestError(Fault.NOT_FOUND, f'model "{name}" is unknown; served here: {", ".join(self._names)}')
         if version is not None and version != model.version:
-            raise RequestError(Fault.NOT_FOUND, f'model "{name}" has no version "{version}"; its version is "{model.version}"')
+            raise RequestError(
+                Fault.NOT_FOUND, f'model "{name}" has no version "{version}"; its version is "{model.version}"'
+            )
         return model
 
     def only(self) -> ServedModel:
@@ -60,5 +57,7 @@ class ModelRepository:
             RequestError: there are several, so the request must name one.
         """
         if len(self._names) > 1:
-            raise RequestError(Fault.BAD_INPUT, f'several models are served here; say which by "model": {", ".join(self._names)}')
+            raise RequestError(
+                Fault.BAD_INPUT, f'several models are served here; say which by "model": {", ".join(self._names)}'
+            )
         return self.get(self._names[0])

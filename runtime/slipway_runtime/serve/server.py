@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.02
 _BACKLOG = 4096
-# Waking a second thread costs more than a tiny inference: below this a model runs on one thread, and requests side by side.
+# Waking a second thread costs more than a tiny inference: below this a model runs on one thread, requests side by side.
 _PARALLEL_SECONDS = 0.001
 
 
@@ -42,7 +42,9 @@ class ServerOptions:
     max_body: int
 
 
-def load_model(source: ModelSource, scratch: Path, load: EngineLoader, env: Mapping[str, str], threads: int) -> ServedModel:
+def load_model(
+    source: ModelSource, scratch: Path, load: EngineLoader, env: Mapping[str, str], threads: int
+) -> ServedModel:
     """Find, load and warm one model.
 
     Raises:
@@ -87,7 +89,10 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
         loop.add_signal_handler(number, stop.set)
     cores = usable_cores(env)
     repository = ModelRepository(tuple(source.name for source in sources))
-    with ThreadPoolExecutor(max_workers=cores, thread_name_prefix="infer") as executor, tempfile.TemporaryDirectory() as scratch:
+    with (
+        ThreadPoolExecutor(max_workers=cores, thread_name_prefix="infer") as executor,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         application = HttpApplication(repository, Metrics(), executor, max_body=options.max_body)
         server = Server(
             application,
@@ -100,13 +105,18 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
             log_enabled=False,
         )
         listening = asyncio.create_task(server.serve())
-        loading = asyncio.create_task(_load_all(sources, repository, executor, Path(scratch), env, cores))
+        loading = asyncio.create_task(
+            _load_all(sources, repository, executor, scratch=Path(scratch), env=env, threads=cores)
+        )
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({listening, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 loading.result()
-                _log.info("ready", extra={"port": options.http_port, "models": [source.name for source in sources], "cores": cores})
+                _log.info(
+                    "ready",
+                    extra={"port": options.http_port, "models": [source.name for source in sources], "cores": cores},
+                )
                 await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if listening.done():
                 listening.result()
@@ -115,7 +125,7 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
             loading.cancel()
             stopping.cancel()
             if not listening.done():
-                server.stop()
+                server.stop()  # type: ignore[no-untyped-call] # granian leaves it unannotated
                 await listening
 
 
@@ -123,6 +133,7 @@ async def _load_all(
     sources: tuple[ModelSource, ...],
     repository: ModelRepository,
     executor: ThreadPoolExecutor,
+    *,
     scratch: Path,
     env: Mapping[str, str],
     threads: int,
@@ -145,7 +156,7 @@ def _check_free(options: ServerOptions) -> None:
             pass
     except OSError as error:
         raise ConfigInvalid(
-            f"cannot listen on {options.host}:{options.http_port}: {error.strerror}; choose another --http-port or --host"
+            f"cannot listen on {options.host}:{options.http_port}: {error.strerror}; choose another --http-port"
         ) from error
 
 
@@ -154,8 +165,7 @@ async def _drain(repository: ModelRepository, application: HttpApplication, opti
     _log.info("draining", extra={"graceSeconds": options.drain_grace, "inFlight": application.in_flight})
     await asyncio.sleep(options.drain_grace)
     deadline = asyncio.get_running_loop().time() + options.drain_timeout
-    # Polled: the end of a drain is no hot path, and the count is the application's own.
-    while application.in_flight and asyncio.get_running_loop().time() < deadline:
+    while application.in_flight and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - keeps the hot path free of events
         await asyncio.sleep(_POLL_SECONDS)
     if application.in_flight:
         _log.warning("requests given up", extra={"inFlight": application.in_flight})

@@ -32,7 +32,9 @@ class ModelSource:
         """
         name, separator, location = text.partition("=")
         if not separator or not location or not _NAME.fullmatch(name):
-            raise ConfigInvalid(f"--model {text!r}: write NAME=DIR, NAME=URI or NAME=FILE.onnx, with a NAME of letters, digits, . _ -")
+            raise ConfigInvalid(
+                f"--model {text!r}: write NAME=DIR, NAME=URI or NAME=FILE.onnx, with a NAME of letters, digits, . _ -"
+            )
         return cls(name, location)
 
 
@@ -61,14 +63,16 @@ def localize(source: ModelSource, scratch: Path, env: dict[str, str]) -> LocalMo
     if path.is_file() and path.suffix == ".onnx":
         return _bare(path)
     problem = "is no package directory and no .onnx file" if path.exists() else "does not exist"
-    raise ConfigInvalid(f'model "{source.name}": {path} {problem}; name a directory with slipway.json, an .onnx file or a URI')
+    raise ConfigInvalid(
+        f'model "{source.name}": {path} {problem}; name a directory with slipway.json, an .onnx file or a URI'
+    )
 
 
 def _package(directory: Path) -> LocalModel:
     """Read what serving needs of a package, and verify its files.
 
-    By hand and not with ``slipway_runtime.artifact``, whose models would double the time to readiness; in a pod, and for
-    every URI, that package has already judged the whole manifest when it fetched it.
+    By hand and not with ``slipway_runtime.artifact``, whose models would double the time to readiness; in a pod, and
+    for every URI, that package has already judged the whole manifest when it fetched it.
     """
     path = directory / "slipway.json"
     if not path.is_file():
@@ -95,7 +99,9 @@ def _verify(directory: Path, entry: dict[str, Any]) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != entry["sha256"]:
-        raise ModelLoadError(f"{path} has sha256 {found}, its manifest promises {entry['sha256']}; publish or fetch it again")
+        raise ModelLoadError(
+            f"{path} has sha256 {found}, its manifest promises {entry['sha256']}; publish or fetch it again"
+        )
 
 
 def _bare(path: Path) -> LocalModel:

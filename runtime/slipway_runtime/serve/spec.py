@@ -31,7 +31,7 @@ class ServeSpec(SpecModel):
 
 
 def read_spec(path: Path) -> tuple[ModelSource, tuple[str, ...]]:
-    """The model that a manifest asks for, and the keys that were ignored because they only mean something on Kubernetes.
+    """The model that a manifest asks for, and the keys that were ignored: they only mean something on Kubernetes.
 
     The file holds a whole ModelService, or just its ``spec``; the model is served under the object's name.
 
@@ -59,7 +59,9 @@ def _parse(spec: Any, name: str, path: Path) -> tuple[ModelSource, tuple[str, ..
     kept = {key: value for key, value in spec.items() if key not in _KUBERNETES_ONLY}
     model = kept.get("model")
     if isinstance(model, dict) and "from" in model:
-        raise ConfigInvalid(f"--spec {path}: spec.model.from needs Kubernetes; write spec.model.uri, or use --model NAME=DIR")
+        raise ConfigInvalid(
+            f"--spec {path}: spec.model.from needs Kubernetes; write spec.model.uri, or use --model NAME=DIR"
+        )
     try:
         parsed = ServeSpec.model_validate(kept)
     except ValidationError as error:

@@ -66,12 +66,17 @@ class TensorSpec:
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raise BadInput unless ``shape`` has the right rank and every fixed dimension."""
         if len(shape) == len(self.shape):
+            # Nearly every model frees its first dimension only, and one comparison settles it.
+            if self.shape[:1] == (DYNAMIC,) and shape[1:] == self.shape[1:]:
+                return
             for given, wanted in zip(shape, self.shape, strict=True):
                 if wanted not in (DYNAMIC, given):
                     break
             else:
                 return
-        raise BadInput(f'input "{self.name}": shape {list(shape)} given, the model expects {list(self.shape)} (-1: any)')
+        raise BadInput(
+            f'input "{self.name}": shape {list(shape)} given, the model expects {list(self.shape)} (-1: any)'
+        )
 
 
 def array_from_json(spec: TensorSpec, data: object) -> Array:
@@ -101,13 +106,23 @@ def array_from_json(spec: TensorSpec, data: object) -> Array:
     return _integers(spec, array, data)
 
 
+# By bytes of a float type: a sum of squares below which no element can overflow it.
+_SAFE_SQUARES = {2: 65504.0**2, 4: 3.4e38**2, 8: 1.7e308}
+
+
 def _floats(spec: TensorSpec, array: Array) -> Array:
     if array.dtype.kind not in "fiu":
         raise _wrong_elements(spec, "numbers (no null, text or true/false)")
+    if array.dtype.kind == "f":
+        # One product settles it for nearly every request, at a tenth of the cost of looking for what is not finite.
+        flat = array.ravel()
+        if flat.dot(flat) < _SAFE_SQUARES[spec.dtype.itemsize]:
+            return array.astype(spec.dtype, copy=False)
     with np.errstate(over="ignore"):
         converted = array.astype(spec.dtype, copy=False)
     if not np.isfinite(converted).all():
-        raise BadInput(f'input "{spec.name}": a number is too large for {spec.datatype} (at most {np.finfo(spec.dtype).max:.6g})')
+        limit = np.finfo(spec.dtype).max
+        raise BadInput(f'input "{spec.name}": a number is too large for {spec.datatype} (at most {limit:.6g})')
     return converted
 
 

@@ -19,7 +19,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise BadInput(f"the body is not JSON: {error}" if body else "the body is empty; a JSON object was expected") from error
+        raise BadInput(
+            f"the body is not JSON: {error}" if body else "the body is empty; a JSON object was expected"
+        ) from error
     if not isinstance(parsed, dict):
         raise BadInput("the body must be a JSON object")
     return parsed
@@ -52,12 +54,14 @@ def encode(model: ServedModel, response: InferenceResponse) -> bytes:
     for name, array in response.outputs.items():
         spec = model.signature.outputs[name]
         flat = array.ravel()
-        outputs.append({
-            "name": name,
-            "datatype": spec.datatype,
-            "shape": array.shape,
-            "data": flat.tolist() if spec.datatype is Datatype.BYTES else flat,
-        })
+        outputs.append(
+            {
+                "name": name,
+                "datatype": spec.datatype,
+                "shape": array.shape,
+                "data": flat.tolist() if spec.datatype is Datatype.BYTES else flat,
+            }
+        )
     document: dict[str, Any] = {"model_name": model.name, "model_version": model.version, "outputs": outputs}
     if response.id is not None:
         document["id"] = response.id
@@ -66,13 +70,15 @@ def encode(model: ServedModel, response: InferenceResponse) -> bytes:
 
 def metadata(model: ServedModel) -> bytes:
     """Write the answer of ``GET v2/models/{name}``."""
-    return orjson.dumps({
-        "name": model.name,
-        "versions": [model.version],
-        "platform": model.engine.platform,
-        "inputs": [_metadata(spec) for spec in model.signature.inputs.values()],
-        "outputs": [_metadata(spec) for spec in model.signature.outputs.values()],
-    })
+    return orjson.dumps(
+        {
+            "name": model.name,
+            "versions": [model.version],
+            "platform": model.engine.platform,
+            "inputs": [_metadata(spec) for spec in model.signature.inputs.values()],
+            "outputs": [_metadata(spec) for spec in model.signature.outputs.values()],
+        }
+    )
 
 
 def _metadata(spec: TensorSpec) -> dict[str, Any]:
@@ -103,7 +109,9 @@ def _tensor(tensor: object, position: int, model: ServedModel) -> tuple[str, Arr
 def _shape(given: object, spec: TensorSpec) -> tuple[int, ...]:
     # bool is an int to Python, but true is no dimension.
     if not isinstance(given, list) or not all(type(dim) is int and dim >= 0 for dim in given):
-        raise BadInput(f'input "{spec.name}": "shape" must be a list of whole numbers, the model expects {list(spec.shape)} (-1: any)')
+        raise BadInput(
+            f'input "{spec.name}": "shape" must list whole numbers, the model expects {list(spec.shape)} (-1: any)'
+        )
     shape = tuple(given)
     spec.check_shape(shape)
     return shape
@@ -113,7 +121,9 @@ def _arrange(spec: TensorSpec, array: Array, shape: tuple[int, ...]) -> Array:
     if array.shape == shape:
         return array
     if array.size != count(shape):
-        raise BadInput(f'input "{spec.name}": "data" has {array.size} elements, shape {list(shape)} needs {count(shape)}')
+        raise BadInput(
+            f'input "{spec.name}": "data" has {array.size} elements, shape {list(shape)} needs {count(shape)}'
+        )
     if array.ndim > 1 and array.size:
         raise BadInput(f'input "{spec.name}": "data" is nested as {list(array.shape)}, but "shape" is {list(shape)}')
     return array.reshape(shape)

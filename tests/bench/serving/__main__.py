@@ -38,7 +38,10 @@ def _report_start(serve: list[str], model: Path, rounds: int) -> None:
         starts.append(seconds)
         memory.append(resident)
         floors.append(import_seconds(model))
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"onnxruntime {onnxruntime.__version__}"
+    )
     print(f"load average before: {os.getloadavg()[0]:.2f}\n")
     print("| start to ready | best s | median s | RSS MB |\n|---|---|---|---|")
     print(f"| slipway-serve | {min(starts):.2f} | {statistics.median(starts):.2f} | {min(memory):.0f} |")
@@ -48,6 +51,7 @@ def _report_start(serve: list[str], model: Path, rounds: int) -> None:
 def _report_load(serve: list[str], model: Path, options: argparse.Namespace) -> None:
     plan = {
         "echo: granian RSGI, fixed answer": (ECHO, "/v2/models/m/infer"),
+        "least: parse, array, run, write": ([*ECHO, "--model", str(model)], "/v2/models/m/infer"),
         "slipway-serve: /v2/models/m/infer": (serve, "/v2/models/m/infer"),
         "slipway-serve: /predict": (serve, "/predict"),
     }
@@ -59,7 +63,9 @@ def _report_load(serve: list[str], model: Path, options: argparse.Namespace) -> 
             load = under_load(command, path, request_body(path), options.requests, options.connections)
             if name not in best or load.cpu_microseconds < best[name].cpu_microseconds:
                 best[name] = load
-    print(f"{FEATURES} floats a request in JSON, {options.connections} connections, {options.requests} requests a round\n")
+    print(
+        f"{FEATURES} floats a request in JSON, {options.connections} connections, {options.requests} requests a round\n"
+    )
     print("| server | CPU µs/request | requests/s | failed |\n|---|---|---|---|")
     print(f"| bare session.run, no server | {bare:.1f} | {1e6 / bare:.0f} | 0 |")
     for name, load in best.items():

@@ -1,9 +1,10 @@
-"""The load: connections that each ask again as soon as they are answered; a process of its own, as cheap as Python can."""
+"""The load: connections that each ask again once answered, in a process of its own."""
 
 import argparse
 import asyncio
 import sys
 import time
+from functools import partial
 
 
 class Client(asyncio.Protocol):
@@ -52,15 +53,21 @@ class Client(asyncio.Protocol):
         self._transport.write(self._request)
 
 
+def _same(client: Client) -> Client:
+    return client
+
+
 async def ask(port: int, request: bytes, requests: int, connections: int) -> tuple[float, int]:
     """Seconds that ``requests`` took over ``connections``, and how many failed."""
     loop = asyncio.get_running_loop()
     budget = [requests]
     dones = [loop.create_future() for _ in range(connections)]
     start = time.perf_counter()
-    made = [await loop.create_connection(lambda d=done: Client(request, budget, d), "127.0.0.1", port) for done in dones]  # type: ignore[misc]
+    clients = [Client(request, budget, done) for done in dones]
+    for client in clients:
+        await loop.create_connection(partial(_same, client), "127.0.0.1", port)
     await asyncio.gather(*dones)
-    return time.perf_counter() - start, sum(client.failed for _, client in made)
+    return time.perf_counter() - start, sum(client.failed for client in clients)
 
 
 def main() -> None:
@@ -72,7 +79,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, required=True)
     options = parser.parse_args()
     body = sys.stdin.buffer.read()
-    head = f"POST {options.path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    fields = ("host: bench", "content-type: application/json", f"content-length: {len(body)}")
+    head = "\r\n".join((f"POST {options.path} HTTP/1.1", *fields, "", ""))
     print(*asyncio.run(ask(options.port, head.encode() + body, options.requests, options.connections)))
 
 

@@ -52,7 +52,9 @@ def import_seconds(model: Path) -> float:
 
 def bare_inference(model: Path) -> float:
     """CPU microseconds of one ``session.run`` with one row, without any server."""
-    result = subprocess.run([sys.executable, "-c", _BARE, str(model), "20000"], check=True, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", _BARE, str(model), "20000"], check=True, capture_output=True, text=True
+    )
     return float(result.stdout)
 
 

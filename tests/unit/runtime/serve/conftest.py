@@ -3,9 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from onnx import TensorProto
-from slipway_runtime.artifact import Signature, Task, TensorSpec, write_package
 from tests.unit.runtime.serve.models import (
     write_adder,
     write_classifier,
@@ -15,6 +13,8 @@ from tests.unit.runtime.serve.models import (
     write_slow,
 )
 from tests.unit.runtime.serve.process import Served, started
+
+from slipway_runtime.artifact import Signature, Task, TensorSpec, write_package
 
 IDENTITIES = {
     "BOOL": TensorProto.BOOL,

@@ -70,12 +70,10 @@ def write_lookup(path: Path) -> None:
 
 
 def write_slow(path: Path, *, size: int, repeats: int) -> None:
-    """``input`` FP32[-1, 1] → ``output`` FP32[-1, 1] by way of ``repeats`` products of size×size: work that takes a while."""
+    """``input`` FP32[-1, 1] → ``output`` FP32[-1, 1] by way of ``repeats`` square products: work that takes a while."""
     matrix = (np.eye(size) * 0.5).astype(np.float32)
     nodes = [helper.make_node("MatMul", ["input", "widen"], ["wide0"])]
-    nodes += [
-        helper.make_node("MatMul", [f"wide{step}", "matrix"], [f"wide{step + 1}"]) for step in range(repeats)
-    ]
+    nodes += [helper.make_node("MatMul", [f"wide{step}", "matrix"], [f"wide{step + 1}"]) for step in range(repeats)]
     nodes.append(helper.make_node("MatMul", [f"wide{repeats}", "narrow"], ["output"]))
     _write(
         path,

@@ -59,15 +59,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(directory: Path, *arguments: str, env: dict[str, str] | None = None, port: int | None = None) -> Iterator[Served]:
+def started(
+    directory: Path, *arguments: str, env: dict[str, str] | None = None, port: int | None = None
+) -> Iterator[Served]:
     """Start the program; it is killed at the end if it still runs."""
     port = port or free_port()
     log = directory / "serve.log"
     command = [sys.executable, "-c", "from slipway_runtime.serve.main import main; main()", *arguments]
     command += ["--host", "127.0.0.1", "--http-port", str(port)]
-    with log.open("w") as stderr, subprocess.Popen(
-        command, stderr=stderr, text=True, env={**os.environ, **(env or {})}
-    ) as process:
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(command, stderr=stderr, text=True, env={**os.environ, **(env or {})}) as process,
+    ):
         try:
             yield Served(process, port, log)
         finally:

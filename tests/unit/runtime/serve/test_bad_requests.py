@@ -73,10 +73,14 @@ BODIES: list[tuple[str, bytes, tuple[str, ...]]] = [
     ("/v2/models/adder/infer", one(name="left", shape=[4]), ('"right" is missing', "FP32[-1]")),
     (
         "/v2/models/adder/infer",
-        json.dumps({"inputs": [
-            {"name": name, "shape": [length], "datatype": "FP32", "data": [1] * length}
-            for name, length in (("left", 2), ("right", 3))
-        ]}).encode(),
+        json.dumps(
+            {
+                "inputs": [
+                    {"name": name, "shape": [length], "datatype": "FP32", "data": [1] * length}
+                    for name, length in (("left", 2), ("right", 3))
+                ]
+            }
+        ).encode(),
         ("the model refused these values",),
     ),
     ("/v2/models/lookup/infer", one(name="index", shape=[1], datatype="INT64", data=[99]), ("the model refused",)),

@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.unit.runtime.serve.models import write_classifier, write_identity, write_opset, write_slow
+from tests.unit.runtime.serve.process import Served, started
+
 from slipway_runtime.artifact import publish
 from slipway_runtime.spec.exit import ExitCode
 from slipway_runtime.storage.uri import Mounts, open_uri
-from tests.unit.runtime.serve.models import write_classifier, write_identity, write_opset, write_slow
-from tests.unit.runtime.serve.process import Served, started
 
 ROW = {"input_data": [[1, 2, 3, 4]]}
 
