@@ -9,7 +9,6 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from tests.property.world import (
     Body,
     Crashed,
@@ -65,9 +64,9 @@ def settle(world: World) -> None:
     raise AssertionError("The chain never came to rest")
 
 
-def end_state(world: World) -> Body:
+def end_state(world: World) -> dict[Any, Any]:
     """What must be equal however the way went: who is ready, what is published and served, which children stand."""
-    found: Body = {}
+    found: dict[Any, Any] = {}
     for kind, name in OBJECTS:
         status = world.objects[kind, name]["status"]
         found[name, kind] = {
@@ -104,7 +103,7 @@ def _runs(world: World) -> set[str]:
 
 
 @cache
-def undisturbed(specs: str) -> Body:
+def undisturbed(specs: str) -> dict[Any, Any]:
     """The end state of a world that starts with these specs (kind, name, spec as JSON) and in which all goes well."""
     world = World()
     for kind, name, spec in json.loads(specs):

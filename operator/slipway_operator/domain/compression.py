@@ -6,12 +6,13 @@ from slipway_operator.api.compressionjob import CompressionJobSpec, CompressionJ
 from slipway_operator.domain.conditions import going, stuck
 from slipway_operator.domain.identity import run_hash
 from slipway_operator.domain.observed import Job
+from slipway_operator.domain.outline import Outline, plan_of, seen
 from slipway_operator.domain.parsing import read_spec, read_status
 from slipway_operator.domain.planning import Plan, Settings, Snapshot
 from slipway_operator.domain.references import Foreign, Resolved, Unresolved, resolve
 from slipway_operator.domain.render.jobs import compression_job
 from slipway_operator.domain.render.network_policy import network_policy
-from slipway_operator.domain.runs import Outline, Task, course, plan_of, seen
+from slipway_operator.domain.runs import Task, course
 from slipway_operator.domain.training import needs_store
 from slipway_runtime.spec.summary import Summary
 

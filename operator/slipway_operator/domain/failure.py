@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from slipway_operator.api.conditions import Reason
+from slipway_operator.api.meta import Failure
+from slipway_operator.domain.conditions import shorten
 from slipway_operator.domain.observed import ContainerStatus, Pod, Terminated, find
-from slipway_operator.domain.waiting import Trouble
+from slipway_operator.domain.times import stamp
 from slipway_runtime.spec.exit import ExitCode
 from slipway_runtime.spec.summary import Summary
 
@@ -183,6 +185,16 @@ def container_failure(pod: Pod, container: ContainerStatus, ended: Terminated) -
     return Ended(reason, text, pod.name, ended.exit_code, free=reason is Reason.PREEMPTED)
 
 
-def trouble_as_ended(trouble: Trouble) -> Ended:
-    """A pod's trouble before it runs, in the shape of a failure."""
-    return Ended(trouble.reason, trouble.message, trouble.pod)
+def as_failure(ended: Ended, before: Failure | None, now: datetime, *, attempt: int | None = None) -> Failure:
+    """The failure as a status tells it; one that the status already tells keeps the time at which it was first seen."""
+    failure = Failure(
+        reason=ended.reason,
+        message=shorten(ended.message),
+        exit_code=ended.exit_code,
+        pod=ended.pod,
+        attempt=attempt,
+        time=stamp(now),
+    )
+    if before is not None and before.model_copy(update={"time": failure.time}) == failure:
+        return before
+    return failure

@@ -70,7 +70,8 @@ class Snapshot:
     key: Key
     owner: RawObject
     children: Mapping[str, tuple[RawObject, ...]]
-    """Owned objects by kind: Job, Pod, Service, Deployment, ReplicaSet, PodDisruptionBudget, ServiceAccount, NetworkPolicy."""
+    """Owned objects by kind: Job, Pod, Service, Deployment, ReplicaSet, PodDisruptionBudget, ServiceAccount and
+    NetworkPolicy."""
     sources: Mapping[tuple[str, str], RawObject]
     """Objects of the namespace by (kind, name) that references can reach, the chain to its end."""
     store: StoreAccess

@@ -8,41 +8,31 @@ the next one starts, so a crash between any two writes leads back to the same de
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-from slipway_operator.api.conditions import ConditionType, Reason
+from slipway_operator.api.conditions import Reason
 from slipway_operator.api.job import JobSpec, JobStatus, RunProgress
-from slipway_operator.api.meta import Failure, PastArtifact
-from slipway_operator.domain import verdict
+from slipway_operator.api.meta import PastArtifact
+from slipway_operator.domain import standings, verdict
 from slipway_operator.domain.conditions import (
-    JOB_TYPES,
     Position,
     Standing,
-    conditions,
-    find,
     going,
-    holds,
     shorten,
     stuck,
 )
-from slipway_operator.domain.failure import Ended, settled
-from slipway_operator.domain.notes import notes
+from slipway_operator.domain.failure import Ended, as_failure, settled
 from slipway_operator.domain.observed import Job, Pod, SeenObject
-from slipway_operator.domain.parsing import generation
-from slipway_operator.domain.planning import Deletion, Plan, Snapshot
+from slipway_operator.domain.outline import Outline, StatusT, children, plan_of, seen
+from slipway_operator.domain.planning import Plan, Snapshot
 from slipway_operator.domain.restarts import backoff_left, given_up, stuck_after
 from slipway_operator.domain.times import moment, remaining, stamp
 from slipway_operator.domain.waiting import pod_trouble, refused
-from slipway_runtime.spec.progress import Progress
 from slipway_runtime.spec.summary import Summary
-
-StatusT = TypeVar("StatusT", bound=JobStatus)
 
 FREE_REASONS = frozenset({Reason.PREEMPTED, Reason.NODE_LOST, Reason.ATTEMPT_LOST, Reason.RESULT_LOST})
 LOOK_AGAIN = 5.0
 """Seconds between looks at something whose end no event may announce, such as a node that is gone."""
-
-RERUN = "Correct the spec, or set spec.rerun to another text to try again."
 
 
 @dataclass(frozen=True)
@@ -61,19 +51,6 @@ class Task(Generic[StatusT]):
 
 
 @dataclass(frozen=True)
-class Outline(Generic[StatusT]):
-    """A plan in the making."""
-
-    status: StatusT
-    standing: Standing
-    apply: tuple[Mapping[str, Any], ...] = ()
-    delete: tuple[SeenObject, ...] = ()
-    requeue_after: float | None = None
-    wants_store: bool = False
-    poll: str | None = None
-
-
-@dataclass(frozen=True)
 class Course(Generic[StatusT]):
     """One object's run as it stands."""
 
@@ -89,9 +66,9 @@ class Course(Generic[StatusT]):
         """What to do now, given the status as it was written last."""
         status = self._begin(status)
         if status.artifact is not None and status.artifact_run == self.task.run:
-            return self._finished(status, _published(status))
+            return self._finished(status, standings.published(status))
         if status.finished_at is not None:
-            return self._finished(status, _failed(status))
+            return self._finished(status, standings.failed(status))
         for attempt in sorted(self.jobs, reverse=True):
             summary = verdict.published(self.jobs[attempt], self._pods_of(attempt))
             if summary is not None:
@@ -149,7 +126,7 @@ class Course(Generic[StatusT]):
         """An attempt that goes on, or waits for something."""
         first = next((pod for pod in pods if pod.index == 0 and pod.status.phase == "Running"), None)
         if first is not None and self.snapshot.progress is not None:
-            status = status.model_copy(update={"progress": _progress(self.snapshot.progress)})
+            status = status.model_copy(update={"progress": standings.progress(self.snapshot.progress)})
         trouble = pod_trouble(pods, self.snapshot.warnings)
         if trouble is None and not pods:
             trouble = refused(job.name, self.snapshot.warnings)
@@ -159,7 +136,7 @@ class Course(Generic[StatusT]):
         elif pods and all(pod.status.phase == "Running" for pod in pods):
             standing = going(Reason.RUNNING, f"Attempt {status.attempt} is running.")
         else:
-            standing = _starting(status.attempt)
+            standing = standings.starting(status.attempt)
         return Outline(
             status,
             standing,
@@ -173,7 +150,7 @@ class Course(Generic[StatusT]):
         """Write down how the active attempt ended, before anything follows from it."""
         status = self._note(status, ended)
         if ended.permanent:
-            return self._fail(status, ended.reason, f"{ended.message} {RERUN}")
+            return self._fail(status, ended.reason, f"{ended.message} {standings.RERUN}")
         if ended.free:
             return self._between(_count(status, free=True))
         times, furthest = stuck_after(status)
@@ -194,16 +171,16 @@ class Course(Generic[StatusT]):
             standing = Standing(Position.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true; set it to false to go on.")
             return Outline(status, standing, delete=left_over)
         if self.task.needs_store and not self.snapshot.store.ready:
-            return Outline(status, store_standing(self.snapshot), delete=left_over, wants_store=True)
+            return Outline(status, standings.waiting_for_store(self.snapshot), delete=left_over, wants_store=True)
         failure = status.last_failure
         free = failure is not None and failure.reason in FREE_REASONS
         wait = backoff_left(status, free=free, now=self.now)
         if wait > 0:
-            return Outline(status, _after(status), delete=left_over, requeue_after=wait)
+            return Outline(status, standings.after(status), delete=left_over, requeue_after=wait)
         return self._start(status, left_over)
 
     def _held(self, status: StatusT, left_over: tuple[Job, ...]) -> Outline[StatusT]:
-        standing = _after(status)
+        standing = standings.after(status)
         if self.task.spec.suspend:
             standing = going(Reason.SUSPENDED, "spec.suspend is true; the pods are being stopped.")
         return Outline(status, standing, delete=left_over, requeue_after=LOOK_AGAIN)
@@ -220,10 +197,10 @@ class Course(Generic[StatusT]):
             }
         )
         apply = (*self.task.company, self.task.job(attempt))
-        return Outline(status, _starting(attempt), apply=apply, delete=left_over)
+        return Outline(status, standings.starting(attempt), apply=apply, delete=left_over)
 
     def _waiting(self, status: StatusT, seconds: float) -> Outline[StatusT]:
-        return Outline(status, _starting(status.attempt), apply=self.task.company, requeue_after=seconds)
+        return Outline(status, standings.starting(status.attempt), apply=self.task.company, requeue_after=seconds)
 
     def _publish(self, status: StatusT, summary: Summary) -> Outline[StatusT]:
         artifact = summary.artifact
@@ -245,7 +222,7 @@ class Course(Generic[StatusT]):
                 **self.task.results(summary),
             }
         )
-        return self._finished(status, _published(status))
+        return self._finished(status, standings.published(status))
 
     def _fail(self, status: StatusT, reason: Reason, message: str) -> Outline[StatusT]:
         return self._finished(status, Standing(Position.FAILED, reason, shorten(message)))
@@ -265,18 +242,7 @@ class Course(Generic[StatusT]):
         return Outline(status, standing, delete=children(self.snapshot))
 
     def _note(self, status: StatusT, ended: Ended) -> StatusT:
-        """The status with this failure; one that it already tells keeps the time at which it was first seen."""
-        failure = Failure(
-            reason=ended.reason,
-            message=shorten(ended.message),
-            exit_code=ended.exit_code,
-            pod=ended.pod,
-            attempt=status.attempt,
-            time=stamp(self.now),
-        )
-        old = status.last_failure
-        if old is not None and old.model_copy(update={"time": failure.time}) == failure:
-            return status
+        failure = as_failure(ended, status.last_failure, self.now, attempt=status.attempt)
         return status.model_copy(update={"last_failure": failure})
 
     def _pods_of(self, attempt: int) -> tuple[Pod, ...]:
@@ -311,90 +277,7 @@ def course(snapshot: Snapshot, task: Task[StatusT], status: StatusT, now: dateti
     )
 
 
-def plan_of(snapshot: Snapshot, found: Outline[StatusT], now: datetime) -> Plan:
-    """The plan of an outline, with conditions and events."""
-    old = found.status.conditions
-    about = generation(snapshot.owner)
-    new = conditions(old, found.standing, JOB_TYPES, about, now)
-    status = found.status.model_copy(update={"observed_generation": about, "conditions": new})
-    names = {job.uid: "Job" for job in seen(snapshot, "Job", Job)}
-    names |= {one.uid: kind for kind in ("Service", "NetworkPolicy") for one in seen(snapshot, kind, SeenObject)}
-    return Plan(
-        apply=found.apply,
-        delete=tuple(Deletion(names[one.uid], one.name, one.uid) for one in found.delete),
-        status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
-        events=notes(old, new),
-        requeue_after=found.requeue_after,
-        wants_store=found.wants_store,
-        poll=found.poll,
-    )
-
-
-SeenT = TypeVar("SeenT", bound=SeenObject)
-
-
-def seen(snapshot: Snapshot, kind: str, view: type[SeenT]) -> tuple[SeenT, ...]:
-    """Children of a kind, in order of their names, so that plans are deterministic."""
-    return tuple(view.parse(raw) for raw in sorted(snapshot.children.get(kind, ()), key=lambda one: one.name))
-
-
-def children(snapshot: Snapshot) -> tuple[SeenObject, ...]:
-    """All that an ended run leaves in the cluster."""
-    kinds = ("Job", "Service", "NetworkPolicy")
-    return tuple(one for kind in kinds for one in seen(snapshot, kind, SeenObject) if not one.deleting)
-
-
-def store_standing(snapshot: Snapshot) -> Standing:
-    """Why an object waits for its store."""
-    if snapshot.store.problem:
-        return going(Reason.STORE_UNAVAILABLE, snapshot.store.problem)
-    return going(Reason.PREPARING_STORE, "The namespace's account at the model store is being made.")
-
-
 def _count(status: StatusT, *, free: bool) -> StatusT:
     name = "free" if free else "counted"
     restarts = status.restarts.model_copy(update={name: getattr(status.restarts, name) + 1})
     return status.model_copy(update={"restarts": restarts})
-
-
-def _starting(attempt: int) -> Standing:
-    if attempt == 1:
-        return going(Reason.STARTING, "The pods of attempt 1 are starting.")
-    return going(Reason.RESTARTING, f"The pods of attempt {attempt} are starting.")
-
-
-def _after(status: JobStatus) -> Standing:
-    """Between two attempts: what ended the last one."""
-    failure = status.last_failure
-    if failure is None or failure.attempt != status.attempt:
-        return going(Reason.PENDING, "Pods of an earlier attempt are being stopped.")
-    return going(reason_of(failure.reason), f"Attempt {status.attempt} ended: {failure.message} Another one follows.")
-
-
-def reason_of(text: str) -> Reason:
-    """The reason that a status names; one of another version counts as a crash."""
-    return Reason(text) if text in set(Reason) else Reason.CRASHED
-
-
-def _published(status: JobStatus) -> Standing:
-    artifact = status.artifact
-    assert artifact is not None  # noqa: S101 - asked only of a run that has published
-    shown = ", ".join(f"{one.name} {one.value}" for one in artifact.metrics[:3])
-    ending = f" ({shown})" if shown else ""
-    return Standing(Position.DONE, Reason.PUBLISHED, f"Published {artifact.digest[:19]}{ending}.")
-
-
-def _failed(status: JobStatus) -> Standing:
-    """The standing of a run that failed before: in the words of its condition, else of its last failure."""
-    said = find(status.conditions, ConditionType.FAILED)
-    if said is not None and holds(status.conditions, ConditionType.FAILED):
-        return Standing(Position.FAILED, reason_of(said.reason), said.message)
-    if status.last_failure is not None:
-        return Standing(Position.FAILED, reason_of(status.last_failure.reason), status.last_failure.message)
-    return Standing(Position.FAILED, Reason.CRASHED, f"The run failed. {RERUN}")
-
-
-def _progress(seen_progress: Progress) -> RunProgress:
-    total = seen_progress.total_steps
-    percent = min(100, 100 * seen_progress.step // total) if total else 0
-    return RunProgress(**seen_progress.model_dump(), percent=percent)

@@ -14,16 +14,18 @@ from slipway_operator.api.modelservice import (
 )
 from slipway_operator.domain import naming
 from slipway_operator.domain.conditions import SERVICE_TYPES, Standing, conditions, going, stuck
-from slipway_operator.domain.importing import Importing, imported, old_imports
+from slipway_operator.domain.failure import as_failure
+from slipway_operator.domain.importing import Import, Importing, old_imports
 from slipway_operator.domain.notes import notes
 from slipway_operator.domain.observed import Deployment, Pod
+from slipway_operator.domain.outline import seen
 from slipway_operator.domain.parsing import generation, read_spec, read_status
 from slipway_operator.domain.planning import Deletion, Plan, Settings, Snapshot
 from slipway_operator.domain.references import Foreign, Resolved, Unresolved, resolve
 from slipway_operator.domain.render.network_policy import network_policy
 from slipway_operator.domain.render.serving import Revision, deployment, surroundings
-from slipway_operator.domain.runs import seen, store_standing
-from slipway_operator.domain.serving import active_revision, failure_of, health
+from slipway_operator.domain.serving import active_revision, health
+from slipway_operator.domain.standings import waiting_for_store
 
 
 def decide_service(snapshot: Snapshot, settings: Settings, now: datetime) -> Plan:
@@ -59,7 +61,7 @@ class _Service:
     def plan(self) -> Plan:
         source = self.asked
         if isinstance(source, Foreign):
-            found = imported(self.snapshot, self.settings, self.spec, self.status, source, self.now)
+            found = Import(self.snapshot, self.settings, self.spec, self.status, source, self.now).result()
             if isinstance(found, Importing):
                 return self._import(found)
             self.status = self.status.model_copy(update={"imported": found[0]})
@@ -142,12 +144,18 @@ class _Service:
         )
         self.status = self.status.model_copy(update={"lineage": self._lineage(artifact)})
         if not deployed and artifact.secret_name is None and not self.snapshot.store.ready:
-            return self._wait(store_standing(self.snapshot), target, wants_store=True)
+            return self._wait(waiting_for_store(self.snapshot), target, wants_store=True)
         active = active_revision(self.pods, self.status, revision, artifact.metrics)
-        found = health(self.deployment, self.pods, revision, self.spec.replicas, active, self.snapshot.warnings)
-        same = before is not None and before.revision == revision.hash
-        seen_before = before.last_failure if same and before is not None else None
-        failure = failure_of(found.failure, seen_before, self.now)
+        found = health(
+            self.deployment,
+            self.pods,
+            revision,
+            replicas=self.spec.replicas,
+            active=active,
+            warnings=self.snapshot.warnings,
+        )
+        told = before.last_failure if before is not None and before.revision == revision.hash else None
+        failure = as_failure(found.failure, told, self.now) if found.failure is not None else None
         target = target.model_copy(update={"state": found.state, "last_failure": failure})
         return self._write(found.standing, target, active, apply=(*self._company(revision), self._deployment(revision)))
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from slipway_operator.api.conditions import Reason
-from slipway_operator.api.meta import Failure
 from slipway_operator.api.modelservice import ActiveRevision, ModelServiceStatus, TargetState
-from slipway_operator.domain.conditions import Position, Standing, going, shorten, stuck
+from slipway_operator.domain.conditions import Position, Standing, going, stuck
 from slipway_operator.domain.failure import Ended, container_failure
 from slipway_operator.domain.naming import ARTIFACT_ANNOTATION, DIGEST_ANNOTATION
-from slipway_operator.domain.observed import Deployment, Pod, find
+from slipway_operator.domain.observed import Deployment, Pod, SeenCondition, find
 from slipway_operator.domain.render.serving import PROGRESS_DEADLINE_SECONDS, Revision
-from slipway_operator.domain.times import stamp
 from slipway_operator.domain.waiting import pod_trouble
 from slipway_runtime.spec.summary import Metrics
 
@@ -63,6 +60,7 @@ def health(
     deployment: Deployment | None,
     pods: tuple[Pod, ...],
     wanted: Revision,
+    *,
     replicas: int,
     active: ActiveRevision | None,
     warnings: Mapping[str, str],
@@ -71,19 +69,28 @@ def health(
     title = f"Revision {wanted.hash} ({wanted.digest[:19]})"
     if deployment is None or deployment.revision != wanted.hash or not deployment.current:
         return Health(going(Reason.ROLLING_OUT, f"{title} is being rolled out."), TargetState.LOADING)
-    own = tuple(pod for pod in pods if pod.revision == wanted.hash)
     if replicas == 0:
         text = "spec.replicas is 0: nothing serves until it is raised."
         return Health(Standing(Position.DONE, Reason.SCALED_TO_ZERO, text), TargetState.LOADED)
-    progressing = next((one for one in deployment.status.conditions if one.type == "Progressing"), None)
-    rolled_out = progressing is not None and progressing.reason == ROLLED_OUT
-    ready = sum(pod.ready for pod in own)
+    own = tuple(pod for pod in pods if pod.revision == wanted.hash)
+    rolled_out = _progressing(deployment).reason == ROLLED_OUT
     # One pod of several may be away, as the disruption budget permits, without the service being less than ready.
-    if rolled_out and ready >= max(1, replicas - 1):
+    if rolled_out and sum(pod.ready for pod in own) >= max(1, replicas - 1):
         return Health(Standing(Position.DONE, Reason.SERVING, f"{title} answers requests."), TargetState.LOADED)
     keeps = ""
     if active is not None and active.revision != wanted.hash:
         keeps = f" Revision {active.revision} ({active.digest[:19]}) keeps serving."
+    problem = _problem(deployment, own, title, keeps, warnings)
+    if problem is not None:
+        return problem
+    state = TargetState.LOADED if rolled_out else TargetState.LOADING
+    return Health(going(Reason.ROLLING_OUT, f"{title} is starting.{keeps}"), state)
+
+
+def _problem(
+    deployment: Deployment, own: tuple[Pod, ...], title: str, keeps: str, warnings: Mapping[str, str]
+) -> Health | None:
+    """Why the pods of the wanted revision are not ready; None while nothing speaks against them."""
     failed = crash(own)
     if failed is not None:
         text = f"{title} does not load: {failed.message}{keeps}"
@@ -97,12 +104,16 @@ def health(
     if refused is not None:
         text = f"Its pods are refused: {refused.message}"
         return Health(going(Reason.CHILD_REFUSED, text + keeps), TargetState.LOADING, Ended(Reason.CHILD_REFUSED, text))
-    if progressing is not None and progressing.status == "False":
+    if _progressing(deployment).status == "False":
         text = f"{title} was not ready within {PROGRESS_DEADLINE_SECONDS} s; look at its pods' logs."
         late = Ended(Reason.LOAD_FAILED, text)
         return Health(stuck(Reason.LOAD_FAILED, text + keeps), TargetState.FAILED, late)
-    state = TargetState.LOADED if rolled_out else TargetState.LOADING
-    return Health(going(Reason.ROLLING_OUT, f"{title} is starting.{keeps}"), state)
+    return None
+
+
+def _progressing(deployment: Deployment) -> SeenCondition:
+    found = (one for one in deployment.status.conditions if one.type == "Progressing")
+    return next(found, SeenCondition())
 
 
 def crash(pods: tuple[Pod, ...]) -> Ended | None:
@@ -115,19 +126,3 @@ def crash(pods: tuple[Pod, ...]) -> Ended | None:
             if not container.ready and ended is not None and ended.exit_code != 0:
                 return container_failure(pod, container, ended)
     return None
-
-
-def failure_of(ended: Ended | None, before: Failure | None, now: datetime) -> Failure | None:
-    """The failure as the status tells it; an unchanged one keeps the time at which it was first seen."""
-    if ended is None:
-        return None
-    failure = Failure(
-        reason=ended.reason,
-        message=shorten(ended.message),
-        exit_code=ended.exit_code,
-        pod=ended.pod,
-        time=stamp(now),
-    )
-    if before is not None and before.model_copy(update={"time": failure.time}) == failure:
-        return before
-    return failure
