@@ -66,7 +66,7 @@ def _outcome(code: int) -> Outcome:
 
 
 def _message(end: RankEnd, processes: int) -> str:
-    who = f"rank {end.rank}" if processes > 1 else "the program"
+    who = f"rank {end.rank}" if processes > 1 or end.rank > 0 else "the program"
     how = f"ended with exit code {end.code}"
     if end.code > SIGNALLED:
         number = end.code - SIGNALLED

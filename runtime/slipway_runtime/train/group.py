@@ -76,7 +76,8 @@ class LocalGroup:
         with self._changed:
             self._changed.wait_for(self._settled)
             if len(self._ends) < len(self._processes):
-                self.send(signal.SIGTERM)
+                if not self._cancelled:  # a second SIGTERM would cut off who is saving
+                    self.send(signal.SIGTERM)
                 if not self._changed.wait_for(self._all_ended, self._work.grace_seconds):
                     self.send(signal.SIGKILL)
                     self._changed.wait_for(self._all_ended)

@@ -26,12 +26,16 @@ def main() -> int:
     # The agent kills the relay's whole process group: the command has to stay in it.
     process = RankProcess(int(os.environ["RANK"]), command, environment, last_words, _pass_on, own_session=False)
 
-    def forward(number: int, frame: FrameType | None) -> None:
-        del frame
-        process.send(signal.Signals(number))
+    def outlive(number: int, frame: FrameType | None) -> None:
+        """Do nothing: whoever signals the relay signals its process group, so the command has the signal already.
+
+        Sending it again would kill a command that has just finished saving: an interpreter that shuts down has no
+        handlers any more.
+        """
+        del number, frame
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, forward)
+        signal.signal(number, outlive)
     end = process.wait()
     target = end_file(directory, local_rank)
     partial = target.with_suffix(".partial")
