@@ -41,7 +41,9 @@ def main() -> int:
         with step("Apply examples/digits/: three objects at once"):
             namespace = target.run("create", "namespace", options.namespace, "--dry-run=client", "-o", "yaml")
             target.run("apply", "-f", "-", stdin=namespace)
-            print(target.run("apply", "--namespace", options.namespace, "-f", str(ROOT / "examples" / "digits")).rstrip())
+            print(
+                target.run("apply", "--namespace", options.namespace, "-f", str(ROOT / "examples" / "digits")).rstrip()
+            )
         with step("Train, compress, serve"):
             items = wait_ready(target, options.namespace, timeout=900)
         with step("Ask the served model"), forwarded(target, options.namespace, "digits") as url:

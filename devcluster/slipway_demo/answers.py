@@ -49,7 +49,11 @@ def show_answers(url: str, model: str, seed: int = 0, count: int = 5) -> float:
             answers += [str(answer) for answer in reply.json()["prediction"]]
     for row in range(count):
         picture = images[row].reshape(8, 8)
-        print("\n".join("      " + "".join(SHADES[min(9, int(value / 16 * 9.99))] * 2 for value in line) for line in picture))
+        print(
+            "\n".join(
+                "      " + "".join(SHADES[min(9, int(value / 16 * 9.99))] * 2 for value in line) for line in picture
+            )
+        )
         verdict = "right" if answers[row] == truth[row] else "WRONG"
         print(f"      answer {answers[row]}   truth {truth[row]}   {verdict}\n")
     right = sum(answer == label for answer, label in zip(answers, truth, strict=True))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway_devcluster import Cluster
+from slipway_devcluster.images import build_images
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "slipway"
@@ -62,7 +63,12 @@ class Target:
         for name, reference in self.images.items():
             repository, _, tag = reference.rpartition(":")
             short = name.removeprefix("slipway-")
-            command += ["--set-string", f"images.{short}.repository={repository}", "--set-string", f"images.{short}.tag={tag}"]
+            command += [
+                "--set-string",
+                f"images.{short}.repository={repository}",
+                "--set-string",
+                f"images.{short}.tag={tag}",
+            ]
         for value in values:
             command += ["--set", value]
         self._call(command, None, 400)
@@ -113,7 +119,8 @@ def own_cluster(name: str, nodes: int = 1) -> Target:
     with step(f"Cluster {name}: {nodes} node(s) of a real Kubernetes"):
         cluster.up(nodes=nodes)
     with step("Container images (a first build takes about ten minutes)"):
-        images = cluster.build_images(IMAGES)
+        images = build_images(IMAGES)
     with step("Load the images into the node(s)"):
-        cluster.load_images(images.values())
-    return Target(cluster.kubeconfig, cluster.binary("kubectl"), cluster.binary("helm"), images, cluster)
+        for reference in images.values():
+            cluster.load(reference)
+    return Target(cluster.kubeconfig, str(cluster.binary("kubectl")), str(cluster.binary("helm")), images, cluster)
