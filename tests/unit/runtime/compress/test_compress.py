@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from onnx import numpy_helper
 from tests.store_gateway import Gateway
 from tests.unit.runtime.compress.models import write_trained
 
@@ -101,6 +102,8 @@ def test_static_weights_are_int8_a_channel(digits: Path, tmp_path: Path, monkeyp
         tensor for tensor in graph.initializer if tensor.name.startswith(weights[0].name.removesuffix("_quantized"))
     ]
     assert any(list(tensor.dims) == [256] and tensor.data_type == onnx.TensorProto.FLOAT for tensor in scales)
+    # Seven bits, so that no CPU's 16-bit sums overflow.
+    assert int(np.abs(numpy_helper.to_array(weights[0]).astype(np.int64)).max()) in range(60, 65)
     assert not graph.value_info
 
 
