@@ -75,7 +75,7 @@ slipway-store-root
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: SLIPWAY_OPERATOR_POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
-- {name: SLIPWAY_OPERATOR_LOG_LEVEL, value: {{ .Values.operator.logLevel | quote }}}
+- {name: SLIPWAY_OPERATOR_LOG_LEVEL, value: {{ .Values.operator.logLevel | upper | quote }}}
 - {name: SLIPWAY_OPERATOR_WATCH_NAMESPACES, value: {{ .Values.watchNamespaces | toJson | quote }}}
 - {name: SLIPWAY_OPERATOR_TRAIN_IMAGE, value: {{ include "slipway.image" (list . "train") | quote }}}
 - {name: SLIPWAY_OPERATOR_SERVE_IMAGE, value: {{ include "slipway.image" (list . "serve") | quote }}}
@@ -93,24 +93,6 @@ slipway-store-root
 - {name: SLIPWAY_OPERATOR_STORE_URI, value: {{ .Values.store.external.uri | quote }}}
 - {name: SLIPWAY_OPERATOR_STORE_REGION, value: {{ .Values.store.external.region | quote }}}
 - {name: SLIPWAY_OPERATOR_STORE_NETWORK_CIDRS, value: {{ .Values.store.external.networkCidrs | toJson | quote }}}
-{{- if .Values.store.external.secretName }}
-- {name: SLIPWAY_OPERATOR_STORE_CREDENTIALS, value: /var/run/slipway/store-credentials}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "slipway.operatorMounts" -}}
-- {name: tmp, mountPath: /tmp}
-{{- if and (eq (include "slipway.storeMode" .) "external") .Values.store.external.secretName }}
-- {name: store-credentials, mountPath: /var/run/slipway/store-credentials, readOnly: true}
-{{- end }}
-{{- end }}
-
-{{- define "slipway.operatorVolumes" -}}
-- name: tmp
-  emptyDir: {sizeLimit: 256Mi}
-{{- if and (eq (include "slipway.storeMode" .) "external") .Values.store.external.secretName }}
-- name: store-credentials
-  secret: {secretName: {{ .Values.store.external.secretName }}}
+- {name: SLIPWAY_OPERATOR_STORE_ROOT_SECRET, value: {{ .Values.store.external.secretName | quote }}}
 {{- end }}
 {{- end }}
