@@ -62,7 +62,7 @@ def wait_ready(target: Target, namespace: str, timeout: float) -> list[dict[str,
     shown: dict[str, str] = {}
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
-            items = target.get("slipway", "--namespace", namespace)["items"]
+            items: list[dict[str, Any]] = target.get("slipway", "--namespace", namespace)["items"]
             items.sort(key=lambda item: ("TrainingJob", "CompressionJob", "ModelService").index(item["kind"]))
             lines = {item["metadata"]["uid"]: describe(item) for item in items}
             if console.is_terminal:

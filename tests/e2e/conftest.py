@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.world import World
 
 from slipway_demo.install import Target, given_cluster, own_cluster
-from tests.e2e.world import World
 
 
 @pytest.hookimpl

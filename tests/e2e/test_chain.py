@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from tests.e2e.objects import classifier, service, training
+from tests.e2e.world import World
 
 from slipway_runtime.datasets import load, split
 from slipway_runtime.spec.dataset import DatasetSource
-from tests.e2e.objects import classifier, service, training
-from tests.e2e.world import World
 
 
 def test_three_objects_applied_at_once_become_a_gated_compressed_served_model(world: World, examples: Path) -> None:
@@ -19,7 +19,11 @@ def test_three_objects_applied_at_once_become_a_gated_compressed_served_model(wo
     data = load(DatasetSource(uri="builtin://digits"))
     _, held_out = split(data, 0.2, 0)
     rows = data.x[held_out].reshape(-1, 8, 8)
-    answers = [answer for begin in range(0, len(rows), 64) for answer in world.predict("digits", rows[begin : begin + 64].tolist())]
+    answers = [
+        answer
+        for begin in range(0, len(rows), 64)
+        for answer in world.predict("digits", rows[begin : begin + 64].tolist())
+    ]
     truth = [data.classes[int(label)] for label in data.y[held_out]]
     accuracy = float(np.mean([str(answer) == label for answer, label in zip(answers, truth, strict=True)]))
     fp32 = {metric["name"]: float(metric["value"]) for metric in trained["status"]["artifact"]["metrics"]}["accuracy"]
@@ -56,7 +60,9 @@ def test_a_changed_training_spec_rolls_out_under_load_without_a_failed_request(w
     rows = load(DatasetSource(uri="builtin://digits")).x[:1].reshape(1, 64).tolist()
     with world.load("digits", rows, per_second=15) as load_result:
         world.apply(training(recipe=classifier(epochs=5)))
-        world.wait("another artifact active", lambda: world.get("msv", "digits")["status"]["active"]["digest"] != before)
+        world.wait(
+            "another artifact active", lambda: world.get("msv", "digits")["status"]["active"]["digest"] != before
+        )
         world.wait_ready("modelservice", "digits")
     assert load_result.failures == []
     assert load_result.answered > 100

@@ -3,7 +3,6 @@
 import base64
 
 import pytest
-
 from tests.e2e.objects import service, training
 from tests.e2e.world import World
 

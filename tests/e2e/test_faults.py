@@ -4,11 +4,11 @@ import random
 import time
 
 import pytest
-
-from slipway_demo.install import SYSTEM_NAMESPACE
 from tests.conftest import sample_seed
 from tests.e2e.objects import classifier, compression, service, training
 from tests.e2e.world import World
+
+from slipway_demo.install import SYSTEM_NAMESPACE
 
 
 @pytest.mark.parametrize("victim", ["operator", "training pod", "API server"])
@@ -25,14 +25,14 @@ def test_chain_completes_although_killed(world: World, victim: str, request: pyt
     if victim == "training pod":
         world.wait("training pod running", lambda: _running(world))
         time.sleep(moment / 3)
-        cluster.kill_container(pod=f"{world.namespace}/{_running(world) or _any_pod(world)}")
+        cluster.kill_pod_container(world.namespace, _running(world) or _any_pod(world))
     elif victim == "operator":
         time.sleep(moment)
         for pod in world.operator_pods():
-            cluster.kill_container(pod=f"{SYSTEM_NAMESPACE}/{pod}")
+            cluster.kill_pod_container(SYSTEM_NAMESPACE, pod)
     else:
         time.sleep(moment)
-        cluster.restart_apiserver()
+        cluster.restart_api_server()
     ready = world.wait_ready("modelservice", "digits", timeout=420)
     trained = world.get("trainingjob", "digits")["status"]
     assert ready["status"]["lineage"][-1]["digest"] == trained["artifact"]["digest"]

@@ -1,10 +1,11 @@
 """Each gate refusing: nothing published, downstream says why, and what served before still serves."""
 
+from tests.e2e.objects import classifier, compression, service, training
+from tests.e2e.world import World
+
 from slipway_demo.progress import condition
 from slipway_runtime.datasets import load
 from slipway_runtime.spec.dataset import DatasetSource
-from tests.e2e.objects import classifier, compression, service, training
-from tests.e2e.world import World
 
 
 def test_refused_models_never_reach_what_serves(world: World) -> None:

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from slipway_demo.install import RELEASE, SYSTEM_NAMESPACE
 from tests.e2e.objects import classifier, service, training
 from tests.e2e.world import World
+
+from slipway_demo.install import RELEASE, SYSTEM_NAMESPACE
 
 OURS = "app.kubernetes.io/managed-by=slipway"
 
@@ -14,9 +15,7 @@ def _sweep(world: World, name: str) -> dict[str, Any]:
     """Run the chart's retention CronJob now, and return what it said."""
     job = f"sweep-{name}"
     world.target.run("--namespace", SYSTEM_NAMESPACE, "create", "job", job, f"--from=cronjob/{RELEASE}-retention")
-    world.target.run(
-        "--namespace", SYSTEM_NAMESPACE, "wait", "--for=condition=complete", f"job/{job}", "--timeout=90s"
-    )
+    world.target.run("--namespace", SYSTEM_NAMESPACE, "wait", "--for=condition=complete", f"job/{job}", "--timeout=90s")
     log = world.target.run("--namespace", SYSTEM_NAMESPACE, "logs", f"job/{job}")
     last: dict[str, Any] = json.loads(log.strip().splitlines()[-1])
     return last

@@ -135,7 +135,9 @@ class World:
                 thread.join()
 
     def operator_pods(self) -> list[str]:
-        pods = self.target.get("pods", "--namespace", SYSTEM_NAMESPACE, "--selector", "app.kubernetes.io/component=operator")
+        pods = self.target.get(
+            "pods", "--namespace", SYSTEM_NAMESPACE, "--selector", "app.kubernetes.io/component=operator"
+        )
         return [pod["metadata"]["name"] for pod in pods["items"]]
 
     def exists(self, kind: str, name: str) -> bool:

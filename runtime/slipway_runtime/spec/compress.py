@@ -49,7 +49,7 @@ class Evaluation(SpecModel):
     """What before and after are measured on."""
 
     dataset: DatasetSource = Field(
-        description="Labelled examples. When it is the dataset that the source was trained on, its held-out share is used."
+        description="Labelled examples. Of the dataset that the source was trained on, the held-out share is used."
     )
 
 

@@ -27,7 +27,7 @@ class DatasetSource(SpecModel):
 
     uri: DatasetUri = Field(
         description="builtin://digits|iris|wine|breast-cancer|diabetes, or s3://bucket/key, https://…, "
-        "pvc://claim/path: a .npz (arrays x and y), .csv or .parquet file, or a folder with one folder of images a class."
+        "pvc://claim/path: a .npz (arrays x and y), .csv or .parquet file, or a folder of images with a folder a class."
     )
     format: DatasetFormat = Field(DatasetFormat.AUTO, description="Layout of the data; auto goes by the file's ending.")
     target: str = Field("target", min_length=1, max_length=128, description="Column of a table that holds the answer.")

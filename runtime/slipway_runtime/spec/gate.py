@@ -11,7 +11,7 @@ class MetricBound(SpecModel):
     """A metric's permitted range; at least one of ``min`` and ``max``."""
 
     name: MetricName = Field(description="Metric the recipe reports: accuracy, macro_f1, log_loss, rmse, mae or r2.")
-    min: Decimal | None = Field(None, description="Smallest value that passes, for example \"0.95\".")
+    min: Decimal | None = Field(None, description='Smallest value that passes, for example "0.95".')
     max: Decimal | None = Field(None, description="Largest value that passes.")
 
     @model_validator(mode="after")
@@ -34,7 +34,7 @@ class MetricDrop(SpecModel):
 
     name: MetricName = Field(description="Metric of the evaluation, for example accuracy.")
     max_drop: PositiveDecimal = Field(
-        description="Largest permitted loss, in the metric's own unit (for example \"0.01\")."
+        description='Largest permitted loss, in the metric\'s own unit (for example "0.01").'
     )
 
 

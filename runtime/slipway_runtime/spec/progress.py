@@ -24,4 +24,6 @@ class Progress(SpecModel):
     total_steps: int = Field(0, ge=0, description="Steps in all; 0 when unknown.")
     eta_seconds: int | None = Field(None, ge=0, description="Seconds left at the present rate.")
     throughput: Decimal | None = Field(None, description="Examples a second.")
-    metrics: Annotated[tuple[ProgressMetric, ...], Field(max_length=16)] = Field(default=(), description="Latest metrics.")
+    metrics: Annotated[tuple[ProgressMetric, ...], Field(max_length=16)] = Field(
+        default=(), description="Latest metrics."
+    )

@@ -65,7 +65,9 @@ class Report(SpecModel):
     size_ratio: Decimal = Field(description="Bytes before divided by bytes after.")
     speedup: Decimal = Field(description="Latency before divided by latency after.")
     drops: Metrics = Field(default=(), description="Loss of each metric with its paired 95 % interval.")
-    per_pass: Annotated[tuple[PassMeasurement, ...], Field(max_length=8)] = Field(default=(), description="After each pass.")
+    per_pass: Annotated[tuple[PassMeasurement, ...], Field(max_length=8)] = Field(
+        default=(), description="After each pass."
+    )
 
 
 class Summary(SpecModel):
