@@ -26,14 +26,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return int(files.main(GRANTS, rest) or 0)
         case "sweep":
-            from slipway_operator.sweep import main as sweep
-
-            return int(sweep(rest) or 0)
+            return asyncio.run(_sweep())
         case "-h" | "--help":
             print(USAGE)
             return 0
     print(USAGE, file=sys.stderr)
     return 2
+
+
+async def _sweep() -> int:
+    from slipway_operator.cluster import sweep
+    from slipway_operator.observe import logs
+    from slipway_operator.settings import SweepSettings
+
+    settings = SweepSettings()
+    logs.configure(settings.log_level)
+    return await sweep.run(settings.store(), settings.watch_namespaces, sweep.duration(settings.retention_grace))
 
 
 async def _run() -> int:

@@ -10,47 +10,20 @@ from slipway_operator.cluster.verbs import LEASE_NAME, ROOT_SECRET
 from slipway_operator.domain.planning import Settings
 
 
-class OperatorSettings(BaseSettings):
-    """What an install fixes. Lists are JSON."""
+class SweepSettings(BaseSettings):
+    """What the sweep needs to know of an install. Lists are JSON."""
 
     model_config = SettingsConfigDict(env_prefix="SLIPWAY_OPERATOR_", frozen=True, extra="ignore")
 
-    train_image: str = Field(description="Image of training and compression pods.")
-    serve_image: str = Field(description="Image of serving and import pods.")
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
     namespace: str = "slipway-system"
-    pod_name: str = "local"
     watch_namespaces: tuple[str, ...] = Field((), description="Only these namespaces; every one when empty.")
-    network_policies: bool = True
-
     store_mode: StoreMode = StoreMode.EMBEDDED
     store_endpoint: str = "http://slipway-store.slipway-system.svc:7070"
     store_region: str = "us-east-1"
     store_uri: str = ""
     store_root_secret: str = ROOT_SECRET
-    store_network_cidrs: tuple[str, ...] = ()
-
-    lease_name: str = LEASE_NAME
-    leader_elect: bool = True
-    workers: Annotated[int, Field(ge=1, le=256)] = 32
-    qps: Annotated[float, Field(gt=0)] = 400.0
-    burst: Annotated[int, Field(ge=1)] = 800
-    resync_seconds: Annotated[float, Field(ge=5)] = 450.0
-    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     retention_grace: str = "24h"
     log_level: str = "INFO"
-
-    def decisions(self) -> Settings:
-        """The part that decisions read."""
-        return Settings(
-            train_image=self.train_image,
-            serve_image=self.serve_image,
-            image_pull_policy=self.image_pull_policy,
-            operator_namespace=self.namespace,
-            store_network_cidrs=self.store_network_cidrs,
-            network_policies=self.network_policies,
-        )
 
     def store(self) -> StoreConfig:
         """The part about the model store."""
@@ -61,4 +34,36 @@ class OperatorSettings(BaseSettings):
             endpoint=self.store_endpoint,
             region=self.store_region,
             uri=self.store_uri,
+        )
+
+
+class OperatorSettings(SweepSettings):
+    """What an install fixes for the operator."""
+
+    train_image: str = Field(description="Image of training and compression pods.")
+    serve_image: str = Field(description="Image of serving and import pods.")
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    pod_name: str = "local"
+    network_policies: bool = True
+
+    store_network_cidrs: tuple[str, ...] = ()
+
+    lease_name: str = LEASE_NAME
+    leader_elect: bool = True
+    workers: Annotated[int, Field(ge=1, le=256)] = 32
+    qps: Annotated[float, Field(gt=0)] = 400.0
+    burst: Annotated[int, Field(ge=1)] = 800
+    resync_seconds: Annotated[float, Field(ge=5)] = 450.0
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+
+    def decisions(self) -> Settings:
+        """The part that decisions read."""
+        return Settings(
+            train_image=self.train_image,
+            serve_image=self.serve_image,
+            image_pull_policy=self.image_pull_policy,
+            operator_namespace=self.namespace,
+            store_network_cidrs=self.store_network_cidrs,
+            network_policies=self.network_policies,
         )

@@ -6,6 +6,7 @@ The generated client's models are passed by: turning JSON into them and back cos
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,7 +63,7 @@ class Api:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._client.close()  # type: ignore[no-untyped-call]
 
     async def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "slipway-operator"}
@@ -87,9 +88,7 @@ class Api:
     ) -> dict[str, Any]:
         """One request; the answer's JSON.
 
-        Args:
-            verb: RBAC verb, for the record.
-            limited: whether it waits for the rate limit (leases do not).
+        ``verb`` is the RBAC verb, for the record; ``limited`` says whether it waits for the rate limit (leases do not).
 
         Raises:
             Terminal, Conflict, NotFound, Retry: see :mod:`slipway_operator.cluster.errors`.
@@ -108,7 +107,12 @@ class Api:
             if rest.pool_manager is None:
                 rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - shares the client's TLS settings and pool
             async with rest.pool_manager.request(
-                method, url, data=data, headers=headers, timeout=self._timeout, server_hostname=self._configuration.tls_server_name
+                method,
+                url,
+                data=data,
+                headers=headers,
+                timeout=self._timeout,
+                server_hostname=self._configuration.tls_server_name,
             ) as response:
                 code = response.status
                 content = await response.read()
@@ -135,7 +139,9 @@ class Api:
             content_type=APPLY,
         )
 
-    async def apply_status(self, resource: Resource, namespace: str, name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    async def apply_status(
+        self, resource: Resource, namespace: str, name: str, manifest: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Server-side apply of ``/status``; the manifest carries the resourceVersion that was seen.
 
         Raises:
@@ -194,13 +200,17 @@ class Api:
                 rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - as above
             async with rest.pool_manager.get(url, headers=await self._headers(), timeout=self._timeout) as response:
                 content = await response.read()
-            known = {one["name"] for one in orjson.loads(content).get("resources", [])} if response.status == 200 else set()
+            known = (
+                {one["name"] for one in orjson.loads(content).get("resources", [])}
+                if response.status == HTTPStatus.OK
+                else set()
+            )
             missing += [one.plural for one in resources if one.root == root and one.plural not in known]
         return sorted(missing)
 
 
 def _decoded(response: aiohttp.ClientResponse, content: bytes) -> dict[str, Any]:
-    if response.status < 300:
+    if response.status < HTTPStatus.MULTIPLE_CHOICES:
         decoded: dict[str, Any] = orjson.loads(content)
         return decoded
     try:

@@ -17,9 +17,11 @@ async def load_configuration(connections: int) -> Any:
     """
     configuration = client.Configuration()
     if in_cluster():
-        config.load_incluster_config(client_configuration=configuration)
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
-        await config.load_kube_config(client_configuration=configuration)
+        # The client reads the variable once, when it is imported; a program may set it later.
+        path = os.environ.get("KUBECONFIG") or None
+        await config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.connection_pool_maxsize = connections
     return configuration
 

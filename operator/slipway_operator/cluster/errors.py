@@ -7,6 +7,10 @@ OperatorError
 └── NotFound     the object (or its namespace) is not there
 """
 
+from http import HTTPStatus
+
+REFUSALS = frozenset({400, 403, 405, 413, 415, 422})
+
 
 class OperatorError(Exception):
     """Base of the errors that the operator expects."""
@@ -46,12 +50,12 @@ def from_response(code: int, reason: str, message: str, retry_after: float | Non
         retry_after: seconds of a ``Retry-After`` header.
     """
     text = f"{code} {reason}: {message}"
-    if code == 404:
+    if code == HTTPStatus.NOT_FOUND:
         return NotFound(text)
-    if code in {409, 410}:
+    if code in {HTTPStatus.CONFLICT, HTTPStatus.GONE}:
         return Conflict(text)
-    if code == 403 and "being terminated" in message:
+    if code == HTTPStatus.FORBIDDEN and "being terminated" in message:
         return Retry(text, after=30.0)
-    if code in {400, 403, 405, 413, 415, 422}:
+    if code in REFUSALS:
         return Terminal(message, reason or str(code))
     return Retry(text, after=retry_after)

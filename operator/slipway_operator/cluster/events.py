@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 NOTE_LIMIT = 1024
 AGGREGATION_SECONDS = 600.0
 REMEMBERED = 4096
+EVERY = 64
 BURST = 25
 REFILL_SECONDS = 60.0
 
@@ -74,7 +75,9 @@ class EventRecorder:
             elif self._allowed(owner.uid):
                 self._remember(identity, await self._first(owner, note))
         except OperatorError as error:
-            logger.warning("Event not written", extra={"reason": note.reason, "object": owner.name, "error": str(error)})
+            logger.warning(
+                "Event not written", extra={"reason": note.reason, "object": owner.name, "error": str(error)}
+            )
 
     async def _first(self, owner: RawObject, note: EventNote) -> _Series:
         name = f"{owner.name}.{self._new_id()}"
@@ -103,7 +106,7 @@ class EventRecorder:
     async def _repeat(self, owner: RawObject, series: _Series) -> None:
         series.count += 1
         # Powers of two, then every 64th: a loop of repetitions costs a handful of writes.
-        if series.count > 64 and series.count % 64 or series.count <= 64 and series.count & (series.count - 1):
+        if not _worth_writing(series.count):
             return
         body = {"series": {"count": series.count, "lastObservedTime": self._now()}}
         try:
@@ -133,3 +136,7 @@ class EventRecorder:
 
     def _now(self) -> str:
         return self._wall().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _worth_writing(count: int) -> bool:
+    return count % EVERY == 0 or (count < EVERY and count & (count - 1) == 0)

@@ -1,10 +1,12 @@
 """Accounts and buckets of the embedded store: the admin requests of versitygw 1.8.
 
-Source of the requests: ``cmd/internal/gwcli/admin.go`` and ``s3api/controllers/admin.go`` of github.com/versity/versitygw.
+Source of the requests: ``cmd/internal/gwcli/admin.go`` and ``s3api/controllers/admin.go`` of
+github.com/versity/versitygw.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from xml.sax.saxutils import escape
 
 import aiohttp
@@ -12,7 +14,7 @@ import aiohttp
 from slipway_operator.cluster.errors import Retry
 from slipway_operator.cluster.sigv4 import Credentials, signed_headers
 
-_CONFLICT = 409
+_CONFLICT = HTTPStatus.CONFLICT
 
 
 class Gateway:
@@ -67,13 +69,17 @@ class Gateway:
     async def _send(self, path: str, body: str, headers: dict[str, str] | None = None) -> int:
         url = self._endpoint + path
         payload = body.encode()
-        signed = signed_headers("PATCH", url, payload, headers or {}, self._root, self._region, self._wall())
+        signed = signed_headers(
+            "PATCH", url, payload, headers or {}, credentials=self._root, region=self._region, now=self._wall()
+        )
         timeout = aiohttp.ClientTimeout(total=10)
         try:
             async with self._session.patch(url, data=payload or None, headers=signed, timeout=timeout) as response:
                 code, text = response.status, (await response.text())[:300]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Retry(f"the model store at {self._endpoint} does not answer: {type(error).__name__}: {error}") from error
-        if code >= 400 and code != _CONFLICT:
+            raise Retry(
+                f"the model store at {self._endpoint} does not answer: {type(error).__name__}: {error}"
+            ) from error
+        if code >= HTTPStatus.BAD_REQUEST and code != _CONFLICT:
             raise Retry(f"the model store refused {path.partition('?')[0]}: {code} {text}")
         return code

@@ -1,8 +1,8 @@
 """Leader election on a ``coordination.k8s.io/Lease``.
 
 As in client-go, a holder is believed to be alive until the lease has not changed for its duration by the *local
-monotonic* clock: wall clocks of different machines are never compared. Every call has a timeout below the renew deadline,
-so a hung request cannot outlive the lease.
+monotonic* clock: wall clocks of different machines are never compared. Every call has a timeout below the renew
+deadline, so a hung request cannot outlive the lease.
 """
 
 import asyncio
@@ -90,6 +90,7 @@ class LeaderElection:
         store: LeaseStore,
         identity: str,
         times: LeaseTimes,
+        *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         wall: Callable[[], datetime] = lambda: datetime.now(tz=UTC),

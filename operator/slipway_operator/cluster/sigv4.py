@@ -22,7 +22,14 @@ class Credentials:
 
 
 def signed_headers(
-    method: str, url: str, body: bytes, headers: Mapping[str, str], credentials: Credentials, region: str, now: datetime
+    method: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    credentials: Credentials,
+    region: str,
+    now: datetime,
 ) -> dict[str, str]:
     """``headers`` with date, payload hash and authorization added.
 
@@ -46,7 +53,15 @@ def signed_headers(
         for key, value in sorted(parse_qsl(parts.query, keep_blank_values=True))
     )
     canonical = "\n".join(
-        [method, parts.path or "/", query, *(f"{name}:{signed[name]}" for name in sorted(signed)), "", names, payload_hash]
+        [
+            method,
+            parts.path or "/",
+            query,
+            *(f"{name}:{signed[name]}" for name in sorted(signed)),
+            "",
+            names,
+            payload_hash,
+        ]
     )
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     to_sign = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
@@ -54,5 +69,7 @@ def signed_headers(
     for part in (stamp[:8], region, "s3", "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-    authorization = f"{ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    authorization = (
+        f"{ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
     return {**signed, "authorization": authorization}

@@ -115,26 +115,39 @@ class StoreAccounts:
         self._root = found
         return found
 
+    async def values(self, namespace: str) -> dict[str, str]:
+        """What a pod of the namespace needs to use its store, as in the Secret; empty values are left out.
+
+        Raises:
+            Retry: there is no store, or its root key is not to be had now.
+        """
+        if self._config.mode is StoreMode.NONE:
+            raise Retry(
+                "this install has no model store; set spec.output.uri, or store.mode in the chart's values", 300.0
+            )
+        account = await self.ensure_root()
+        if account is not None and self._config.mode is StoreMode.EMBEDDED:
+            account = account_of(namespace, account)
+        values = {"uri": self.uri(namespace), "endpoint": self._config.endpoint, "region": self._config.region}
+        if account is not None:
+            values |= {"accessKeyId": account.access_key, "secretAccessKey": account.secret_key}
+        return {key: value for key, value in values.items() if value}
+
     async def ensure(self, namespace: str) -> None:
         """Have account, bucket and Secret in place. Repeating it changes nothing.
 
         Raises:
             OperatorError: what the API server or the gateway refused.
         """
-        if self._config.mode is StoreMode.NONE:
-            raise Retry("this install has no model store; set spec.output.uri, or store.mode in the chart's values", 300.0)
-        root = await self.ensure_root()
-        account = root
+        values = await self.values(namespace)
         if self._config.mode is StoreMode.EMBEDDED:
+            root = await self.ensure_root()
             if root is None:
                 raise Retry("the embedded store has no root key: set storeRootSecret")
             account = account_of(namespace, root)
             gateway = Gateway(self._session, self._config.endpoint, self._config.region, root)
             await gateway.ensure_account(account)
             await gateway.ensure_bucket(bucket_name(namespace), account.access_key)
-        values = {"uri": self.uri(namespace), "endpoint": self._config.endpoint, "region": self._config.region}
-        if account is not None:
-            values |= {"accessKeyId": account.access_key, "secretAccessKey": account.secret_key}
         manifest = {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -144,7 +157,7 @@ class StoreAccounts:
                 "labels": {"app.kubernetes.io/managed-by": "slipway", "app.kubernetes.io/name": STORE_SECRET},
             },
             "type": "Opaque",
-            "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items() if value},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
         }
         await self._api.apply(SECRETS, namespace, STORE_SECRET, manifest)
 
@@ -155,7 +168,9 @@ class StoreAccounts:
         try:
             access, key = (base64.b64decode(data[field]).decode() for field in ("accessKeyId", "secretAccessKey"))
         except KeyError as missing:
-            raise Retry(f"Secret {namespace}/{name} lacks the key {missing}; it needs accessKeyId and secretAccessKey") from None
+            raise Retry(
+                f"Secret {namespace}/{name} lacks the key {missing}; it needs accessKeyId and secretAccessKey"
+            ) from None
         return Credentials(access, key)
 
     async def _make_root(self) -> Credentials:

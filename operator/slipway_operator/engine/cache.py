@@ -22,8 +22,8 @@ Name = tuple[str, str]
 class Cache:
     """Objects by kind and name, children by owner, dependents by source.
 
-    Every change answers which keys must be looked at again. An object older than the cached one is ignored, so a write's
-    answer may be put here before the watch shows it.
+    Every change answers which keys must be looked at again. An object older than the cached one is ignored, so a
+    write's answer may be put here before the watch shows it.
 
     Args:
         clock: monotonic seconds.
@@ -97,7 +97,7 @@ class Cache:
                 open_ends += referred(cached.raw.body, namespace)
         return found
 
-    def keys(self) -> list[Key]:
+    def reconciled(self) -> list[Key]:
         """All objects that are reconciled."""
         return [Key(Kind(kind), *name) for kind in sorted(_KINDS) for name in self._objects[kind]]
 

@@ -1,6 +1,6 @@
 """Whether a live object still says what a manifest asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -16,15 +16,15 @@ def covers(live: Any, wanted: Any) -> bool:
             return all(value in ({}, [], None) for value in wanted.values())
         return isinstance(live, Mapping) and all(covers(live.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list | tuple):
-        found = live or []
-        if not isinstance(found, list):
-            return False
-        if wanted and all(isinstance(one, Mapping) and "name" in one for one in wanted):
-            by_name = {one.get("name"): one for one in found if isinstance(one, Mapping)}
-            return all(one["name"] in by_name and covers(by_name[one["name"]], one) for one in wanted)
-        return len(found) == len(wanted) and all(covers(*pair) for pair in zip(found, wanted, strict=True))
-    if wanted is None or wanted == "":
-        return live in (None, "")
-    if wanted is False or wanted == 0:
-        return live in (None, wanted)
-    return bool(live == wanted)
+        return _covers_list(live or [], wanted)
+    # The API server leaves out what is empty, zero or false.
+    return bool(live == wanted or (not wanted and live is None))
+
+
+def _covers_list(live: Any, wanted: Sequence[Any]) -> bool:
+    if not isinstance(live, list):
+        return False
+    if wanted and all(isinstance(one, Mapping) and "name" in one for one in wanted):
+        by_name = {one.get("name"): one for one in live if isinstance(one, Mapping)}
+        return all(one["name"] in by_name and covers(by_name[one["name"]], one) for one in wanted)
+    return len(live) == len(wanted) and all(covers(*pair) for pair in zip(live, wanted, strict=True))

@@ -17,7 +17,7 @@ from slipway_operator.cluster.events import EventRecorder
 from slipway_operator.cluster.lease import ApiLeaseStore, LeaderElection, LeaseTimes
 from slipway_operator.cluster.resources import OWNERS
 from slipway_operator.cluster.store_accounts import StoreAccounts
-from slipway_operator.domain.planning import Key, decide
+from slipway_operator.domain.planning import decide
 from slipway_operator.engine.backoff import Backoff
 from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.executor import Executor
@@ -66,15 +66,17 @@ class Operator:
         self.cache = Cache(time.monotonic)
         self.queue = WorkQueue()
         self._warnings = Warnings(self.cache)
-        self._poller = ProgressPoller(
-            lambda address: fetch_progress(session, address), self.queue.add, time.monotonic
-        )
+        self._poller = ProgressPoller(lambda address: fetch_progress(session, address), self.queue.add, time.monotonic)
         self._accounts = StoreAccounts(api, session, settings.store())
         self._store = StoreBook(
             self._accounts.ensure, self._accounts.uri, self.queue.add, time.monotonic, Backoff(uniform)
         )
         self._resync = Resync(
-            api, self.cache, self.queue.add, settings.watch_namespaces, lambda kind, n: metrics.watch_missed.labels(kind).inc(n)
+            api,
+            self.cache,
+            self.queue.add,
+            settings.watch_namespaces,
+            lambda kind, n: metrics.watch_missed.labels(kind).inc(n),
         )
         self._reconciler = Reconciler(
             cache=self.cache,
@@ -93,7 +95,7 @@ class Operator:
             ApiLeaseStore(api, settings.namespace, settings.lease_name),
             f"{settings.pod_name}_{random.SystemRandom().getrandbits(48):012x}",
             LeaseTimes(),
-            time.monotonic,
+            clock=time.monotonic,
         )
         self._pulse = Pulse(metrics.loop_lag.set)
         self._tasks: list[asyncio.Task[Any]] = []
@@ -152,7 +154,7 @@ class Operator:
             if task.get_name() != "worker":
                 task.cancel()
         deadline = time.monotonic() + DRAIN_SECONDS
-        while not self.queue.idle() and time.monotonic() < deadline:
+        while not self.queue.idle() and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.02)
         for task in self._tasks:
             task.cancel()
@@ -183,7 +185,7 @@ class Operator:
         self._metrics.leader.set(1)
         self._spawn(self._keep_root(), "root key")
         self._spawn(self._poller.forever(), "progress")
-        for key in self.cache.keys():
+        for key in self.cache.reconciled():
             self.queue.add(key)
         for _ in range(self._settings.workers):
             self._spawn(self._reconciler.work(), "worker")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import aiohttp
 from pydantic import ValidationError
@@ -36,7 +37,10 @@ class ProgressPoller:
     """
 
     def __init__(
-        self, fetch: Callable[[str], Awaitable[Progress | None]], enqueue: Callable[[Key], None], clock: Callable[[], float]
+        self,
+        fetch: Callable[[str], Awaitable[Progress | None]],
+        enqueue: Callable[[Key], None],
+        clock: Callable[[], float],
     ) -> None:
         self._fetch = fetch
         self._enqueue = enqueue
@@ -94,7 +98,7 @@ async def fetch_progress(session: aiohttp.ClientSession, address: str) -> Progre
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=3.0)) as response:
             content = await response.content.read(ANSWER_LIMIT)
-            return Progress.model_validate_json(content, extra="ignore") if response.status == 200 else None
+            return Progress.model_validate_json(content, extra="ignore") if response.status == HTTPStatus.OK else None
     except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
         logger.debug("No progress", extra={"address": address, "error": str(error)})
         return None

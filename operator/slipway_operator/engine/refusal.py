@@ -26,10 +26,7 @@ def refused(
         now: the present time.
     """
     before = {one["type"]: one for one in observed.get("conditions") or ()}
-    conditions: list[dict[str, Any]] = []
-    for one in status.get("conditions") or ():
-        if one["type"] not in _OVERLAY:
-            conditions.append(one)
+    conditions: list[dict[str, Any]] = [one for one in status.get("conditions") or () if one["type"] not in _OVERLAY]
     for kind, value in _OVERLAY.items():
         old = before.get(kind)
         kept = old is not None and old.get("status") == value

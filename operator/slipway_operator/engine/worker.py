@@ -99,7 +99,9 @@ class Reconciler:
             after = error.after if isinstance(error, Retry) else None
             delay = after or self._backoff.failed(key)
             self._queue.add_after(key, delay)
-            logger.warning("Reconcile postponed", extra={**_named(key), "error": str(error), "seconds": round(delay, 1)})
+            logger.warning(
+                "Reconcile postponed", extra={**_named(key), "error": str(error), "seconds": round(delay, 1)}
+            )
             result = "retry"
         except Exception:
             delay = self._backoff.failed(key)

@@ -12,7 +12,7 @@ Observe = Callable[[str | None, Mapping[str, Any], str], None]
 
 
 def settings() -> kopf.OperatorSettings:
-    """kopf's settings: what keeps 20,000 objects small in memory and a dead watch short."""
+    """Kopf's settings: what keeps 20,000 objects small in memory and a dead watch short."""
     made = kopf.OperatorSettings()
     made.posting.enabled = False
     made.scanning.disabled = True

@@ -6,6 +6,7 @@ from collections.abc import Callable
 LAG_LIMIT = 30.0
 RECONCILE_LIMIT = 300.0
 PULSE = 1.0
+MISSED_LIMIT = 2
 
 
 class Pulse:
@@ -34,6 +35,6 @@ def alive(lag: float, longest_reconcile: float, missed_in_a_row: int) -> str | N
         return f"event loop blocked for {lag:.0f} s"
     if longest_reconcile > RECONCILE_LIMIT:
         return f"a reconcile has run for {longest_reconcile:.0f} s"
-    if missed_in_a_row >= 2:
+    if missed_in_a_row >= MISSED_LIMIT:
         return "watches are deaf: two resyncs in a row found changes they never told"
     return None

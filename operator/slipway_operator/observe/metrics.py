@@ -19,7 +19,10 @@ class Metrics:
             "slipway_reconcile_seconds", "Time of a reconcile.", ("kind",), buckets=SECONDS, registry=self.registry
         )
         self.api_requests = Counter(
-            "slipway_api_requests", "Requests to the API server.", ("verb", "group", "resource", "code"), registry=self.registry
+            "slipway_api_requests",
+            "Requests to the API server.",
+            ("verb", "group", "resource", "code"),
+            registry=self.registry,
         )
         self.watch_missed = Counter(
             "slipway_watch_missed", "Changes that a LIST found and no watch told.", ("kind",), registry=self.registry
