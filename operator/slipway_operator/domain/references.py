@@ -100,7 +100,7 @@ def _referred(reference: Reference, sources: Sources, asker: tuple[str, str]) ->
         uri=status.artifact.uri,
         secret_name=_output_secret(found),
         metrics=status.artifact.metrics,
-        lineage=_lineage(reference, sources),
+        lineage=_lineage(reference, status.artifact.digest, sources),
     )
 
 
@@ -143,20 +143,17 @@ def _circle(reference: Reference, sources: Sources, asker: tuple[str, str]) -> l
     return []
 
 
-def _lineage(reference: Reference, sources: Sources) -> tuple[Lineage, ...]:
-    """The artifact of a reference and those it was made from, nearest first, as far as statuses prove it."""
+def _lineage(reference: Reference, newest: str, sources: Sources) -> tuple[Lineage, ...]:
+    """The newest artifact of a reference and those it was made from, nearest first, as far as statuses prove it."""
     found: list[Lineage] = []
     step: Reference | None = reference
-    digest: str | None = None
-    while step is not None and len(found) < LINEAGE_LIMIT:
+    digest: str | None = newest
+    while step is not None and digest is not None and len(found) < LINEAGE_LIMIT:
+        found.append(Lineage(kind=step.kind, name=step.name, digest=digest))
         made_by = sources.get((step.kind, step.name))
         status = read_status(CompressionJobStatus, made_by) if made_by is not None else CompressionJobStatus()
-        if digest is None and status.artifact is not None:
-            digest = status.artifact.digest
-        if digest is None:
-            break
-        found.append(Lineage(kind=step.kind, name=step.name, digest=digest))
-        current = status.artifact is not None and status.artifact.digest == digest and status.artifact_run == status.run
-        digest = status.source if current else None
-        step = parent(made_by) if made_by is not None and digest is not None else None
+        # Only the run that made the artifact knows what it made it from; a later one may have another source.
+        made_it = status.artifact is not None and status.artifact.digest == digest and status.artifact_run == status.run
+        digest = status.source if made_it else None
+        step = parent(made_by) if made_by is not None else None
     return tuple(found)

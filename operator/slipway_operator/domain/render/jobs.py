@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from slipway_operator.api.compressionjob import CompressionJobSpec
@@ -37,15 +37,14 @@ class Work:
     needs: pods.Needs
     template: PodTemplate
     default: pods.Amounts
+    store_secret: str
     nodes: int = 1
     gpus: int = 0
     shared_memory: bool = False
     subdomain: str | None = None
     pull_policy: str = "IfNotPresent"
-    store_secret: str | None = None
     store_optional: bool = True
     progress: bool = True
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def attempt_job(snapshot: Snapshot, run: str, attempt: int, work: Work) -> Manifest:
@@ -82,7 +81,7 @@ def _pod(work: Work) -> Manifest:
                     "PYTHONUNBUFFERED": "1",
                     "SLIPWAY_SECRETS": pods.SECRETS,
                     "SLIPWAY_PVC": pods.CLAIMS,
-                    "SLIPWAY_STORE": pods.STORE if work.store_secret else None,
+                    "SLIPWAY_STORE": pods.STORE,
                     "SLIPWAY_CPUS": pods.cores(used.cpu_limit),
                 }
             ),

@@ -140,16 +140,16 @@ def scratch(*, shared_memory: bool) -> Volumes:
     return found
 
 
-def credentials(store_secret: str | None, wanted: Needs, *, store_optional: bool) -> Volumes:
+def credentials(store_secret: str, wanted: Needs, *, store_optional: bool) -> Volumes:
     """Secrets and claims as files.
 
     The store's Secret may be absent where pods have an identity of their own; a Secret that the user names must exist.
     """
-    found = Volumes(volumes=[], mounts=[])
-    if store_secret is not None:
-        secret = {"secretName": store_secret, "defaultMode": 0o440, "optional": store_optional}
-        found.volumes.append({"name": "store", "secret": secret})
-        found.mounts.append({"name": "store", "mountPath": STORE, "readOnly": True})
+    secret = {"secretName": store_secret, "defaultMode": 0o440, "optional": store_optional}
+    found = Volumes(
+        volumes=[{"name": "store", "secret": secret}],
+        mounts=[{"name": "store", "mountPath": STORE, "readOnly": True}],
+    )
     for number, name in enumerate(wanted.secrets):
         found.volumes.append({"name": f"secret-{number}", "secret": {"secretName": name, "defaultMode": 0o440}})
         found.mounts.append({"name": f"secret-{number}", "mountPath": f"{SECRETS}/{name}", "readOnly": True})
