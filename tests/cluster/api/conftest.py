@@ -1,0 +1,30 @@
+"""One API server with the project's CRDs for all tests of this folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slipway_devcluster import Cluster
+from tests.cluster.api.server import Server
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[Cluster]:
+    found = Cluster("api-tests")
+    try:
+        found.up(control_plane_only=True)
+        found.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        yield found
+    finally:
+        found.down()
+
+
+@pytest.fixture(scope="package")
+def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    found = Server.connect(cluster.kubeconfig, tmp_path_factory.mktemp("certificates"))
+    yield found
+    found.client.close()
