@@ -14,7 +14,9 @@ SAMPLED_SHARE = 0.2
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", choices=("none", "sample", "all"), default="none", help="which slow tests to run")
-    parser.addoption("--seed", default=os.environ.get("SLIPWAY_TEST_SEED"), help="seed of the sample (default: the day)")
+    parser.addoption(
+        "--seed", default=os.environ.get("SLIPWAY_TEST_SEED"), help="seed of the sample (default: the day)"
+    )
     parser.addoption("--summary", type=Path, help="write a summary of the run to this file")
 
 
@@ -53,7 +55,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if target is None:
         return
     stats = terminalreporter.stats
-    lines = ["# Test summary", "", f"Python {platform.python_version()}, {os.cpu_count()} cores, seed {sample_seed(config)}."]
+    lines = [
+        "# Test summary",
+        "",
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, seed {sample_seed(config)}.",
+    ]
     lines += ["", "| stage | passed | failed | skipped | seconds |", "|---|---|---|---|---|"]
     for stage in STAGES:
         counted = {

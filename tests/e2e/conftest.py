@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def target() -> Iterator[Target]:
     """The given cluster, or a two-node devcluster that is taken down at the end (``SLIPWAY_KEEP=1`` leaves it)."""
-    found = given_cluster() or own_cluster("e2e", nodes=2)
+    found = given_cluster() or own_cluster(os.environ.get("SLIPWAY_E2E_CLUSTER", "e2e"), nodes=2)
     found.install()
     yield found
     if found.cluster is not None and not os.environ.get("SLIPWAY_KEEP"):

@@ -1,0 +1,1 @@
+"""Benchmarks: programs that print each figure beside a baseline measured in the same call."""
