@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.api.server import Server
 
 from slipway_devcluster import Cluster
-from tests.cluster.api.server import Server
 
 ROOT = Path(__file__).resolve().parents[3]
 

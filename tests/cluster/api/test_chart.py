@@ -64,12 +64,15 @@ def test_pods_meet_pod_security_restricted(cluster: Cluster) -> None:
     cluster.kubectl("label", "namespace", "strict", "pod-security.kubernetes.io/enforce=restricted")
     moved = rendered.replace(f"namespace: {NAMESPACE}", "namespace: strict")
     cluster.kubectl("apply", "-f", "-", stdin=moved)
+
     # Deployments are accepted whatever their pods; the pods themselves show what Pod Security says.
     def made() -> str:
         return cluster.kubectl("-n", "strict", "get", "pods", "-o", "jsonpath={.items[*].metadata.name}")
 
     cluster.kubectl("-n", "strict", "wait", "--for=jsonpath={.status.replicas}=2", "deploy/slipway", "--timeout=60s")
-    cluster.kubectl("-n", "strict", "wait", "--for=jsonpath={.status.replicas}=1", "deploy/slipway-store", "--timeout=60s")
+    cluster.kubectl(
+        "-n", "strict", "wait", "--for=jsonpath={.status.replicas}=1", "deploy/slipway-store", "--timeout=60s"
+    )
     job = ["-n", "strict", "create", "job", "sweep", "--from=cronjob/slipway-retention"]
     cluster.kubectl(*job)
     cluster.kubectl("-n", "strict", "wait", "--for=jsonpath={.status.active}=1", "job/sweep", "--timeout=60s")

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.cluster.api.objects import compression, service, training
+from tests.cluster.api.server import Server
 
 from slipway_devcluster import Cluster
 from slipway_operator.api.generate.crd import KINDS, KindDefinition, crd
-from tests.cluster.api.objects import compression, service, training
-from tests.cluster.api.server import Server
 
 pytestmark = pytest.mark.cluster
 

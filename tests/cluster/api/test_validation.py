@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from tests.cluster.api.objects import DIGITS, TRAINED, compression, service, training
 from tests.cluster.api.server import Server, causes
 
@@ -32,7 +31,9 @@ VALID = {
     "tolerations": pods(tolerations=[{"operator": "Exists"}, {"key": "gpu", "operator": "Equal", "value": "yes"}]),
     "name of forty characters": training("a" * 40),
     "smallest compression": compression(),
-    "dynamic from a URI": compression(source={"uri": "s3://b/m.onnx"}, passes=[{"quantize": {"scheme": "int8-dynamic"}}]),
+    "dynamic from a URI": compression(
+        source={"uri": "s3://b/m.onnx"}, passes=[{"quantize": {"scheme": "int8-dynamic"}}]
+    ),
     "gate with every bound": compression(
         gate={"metrics": [{"name": "accuracy", "maxDrop": "0.01"}], "minSizeRatio": "2.5", "minSpeedup": "1.1"}
     ),
@@ -184,7 +185,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
         compression(source={"from": {"kind": "ModelService", "name": "x"}}),
         'spec.source.from.kind: Unsupported value: "ModelService": supported values: "TrainingJob", "CompressionJob"',
     ),
-    "from without a name": (compression(source={"from": {"kind": "TrainingJob"}}), "spec.source.from.name: Required value"),
+    "from without a name": (
+        compression(source={"from": {"kind": "TrainingJob"}}),
+        "spec.source.from.name: Required value",
+    ),
     "Secret with from": (
         compression(source={"from": TRAINED, "secretName": "mine"}),
         "spec.source: Invalid value: secretName: only an s3:// uri takes credentials; drop secretName",

@@ -126,7 +126,9 @@ def test_external_store_needs_no_store_of_its_own() -> None:
 
 def test_definitions_are_kept_and_can_be_left_out() -> None:
     kept = {"helm.sh/resource-policy": "keep"}
-    assert [item["metadata"].get("annotations") for item in of_kind(template(), "CustomResourceDefinition")] == [kept] * 3
+    assert [item["metadata"].get("annotations") for item in of_kind(template(), "CustomResourceDefinition")] == [
+        kept
+    ] * 3
     loose = of_kind(template("crds.keep=false"), "CustomResourceDefinition")
     assert [item["metadata"].get("annotations") for item in loose] == [None] * 3
     assert not of_kind(template("crds.enabled=false"), "CustomResourceDefinition")
@@ -134,7 +136,9 @@ def test_definitions_are_kept_and_can_be_left_out() -> None:
 
 def test_images_by_registry_tag_and_digest() -> None:
     digest = "sha256:" + "a" * 64
-    values = {"images": {"registry": "registry.example.com/team/", "operator": {"tag": "7"}, "serve": {"digest": digest}}}
+    values = {
+        "images": {"registry": "registry.example.com/team/", "operator": {"tag": "7"}, "serve": {"digest": digest}}
+    }
     items = template(json_values=json.dumps(values))
     assert environment(items)["SLIPWAY_OPERATOR_SERVE_IMAGE"] == f"registry.example.com/team/slipway-serve@{digest}"
     images = {container["image"] for spec in pod_specs(items) for container in spec["containers"]}
@@ -148,7 +152,10 @@ def test_everything_is_in_the_releases_namespace() -> None:
 
 
 def test_optional_parts_can_be_left_out() -> None:
-    kinds = {item["kind"] for item in template("networkPolicies.enabled=false", "retention.enabled=false", "rbac.create=false")}
+    kinds = {
+        item["kind"]
+        for item in template("networkPolicies.enabled=false", "retention.enabled=false", "rbac.create=false")
+    }
     assert not {"NetworkPolicy", "CronJob", "ClusterRole", "Role", "ServiceMonitor"} & kinds
     assert of_kind(template("serviceMonitor.enabled=true"), "ServiceMonitor")
 

@@ -22,7 +22,9 @@ LIMIT_BYTES = 60_000
 BY_KIND = pytest.mark.parametrize("definition", KINDS, ids=[definition.kind for definition in KINDS])
 
 
-def nodes(schema: dict[str, Any], path: str = "", *, in_list: bool = False) -> Iterator[tuple[str, dict[str, Any], bool]]:
+def nodes(
+    schema: dict[str, Any], path: str = "", *, in_list: bool = False
+) -> Iterator[tuple[str, dict[str, Any], bool]]:
     yield path, schema, in_list
     for name, child in schema.get("properties", {}).items():
         yield from nodes(child, f"{path}.{name}", in_list=in_list)
@@ -74,7 +76,9 @@ def test_columns_read_fields_that_exist(definition: KindDefinition) -> None:
         if not column.path.startswith(".status"):
             continue
         node = schema
-        for step in column.path.replace('[?(@.type=="Ready")]', "").replace('[?(@.name=="accuracy")]', "").split(".")[1:]:
+        for step in (
+            column.path.replace('[?(@.type=="Ready")]', "").replace('[?(@.name=="accuracy")]', "").split(".")[1:]
+        ):
             node = node["properties"][step]
             node = node.get("items", node)
 
@@ -85,7 +89,11 @@ def test_rules_are_inherited() -> None:
 
 
 def test_rules_know_every_builtin_dataset() -> None:
-    text = "".join(rule["rule"] for _, node, _ in nodes(spec_schema(TrainingJobSpec)) for rule in node.get("x-kubernetes-validations", ()))
+    text = "".join(
+        rule["rule"]
+        for _, node, _ in nodes(spec_schema(TrainingJobSpec))
+        for rule in node.get("x-kubernetes-validations", ())
+    )
     assert all(f"'builtin://{name}'" in text for name in BUILTIN)
 
 
@@ -160,7 +168,11 @@ def test_roles_follow_the_scopes() -> None:
             Grant("", "secrets", ("get",), Scope.OWN, names=("root",)),
         ]
     )
-    head, watched, own = text.partition("{{- if .Values.watchNamespaces }}")[0], text, text.rpartition("{{- end }}\n---")[2]
+    head, watched, own = (
+        text.partition("{{- if .Values.watchNamespaces }}")[0],
+        text,
+        text.rpartition("{{- end }}\n---")[2],
+    )
     assert 'resources: ["nodes"]' in head
     assert watched.count('resources: ["pods"]') == 2
     assert 'resourceNames: ["root"]' in own

@@ -8,7 +8,7 @@ from slipway_operator.install_check import ATTEMPTS, CheckFailed, check, check_h
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+    def do_GET(self) -> None:
         self.send_response(200 if self.path == "/health" else 503)
         self.end_headers()
 
