@@ -1,7 +1,7 @@
 """Carries a plan out: deletions, applies, the one status write, then events."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ import orjson
 
 from slipway_operator.cluster.errors import Conflict, NotFound, Terminal
 from slipway_operator.cluster.resources import Resource, of_kind
-from slipway_operator.domain.planning import Deletion, EventNote, Plan, RawObject
+from slipway_operator.domain.planning import Deletion, EventNote, Key, Plan, RawObject
 from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.drift import covers
 from slipway_operator.engine.trim import APPLIED_HASH, unpacked
@@ -51,9 +51,15 @@ class Outcome:
 
 
 class Executor:
-    """Executes plans; remembers only what lets it skip writes that would change nothing."""
+    """Executes plans; remembers only what lets it skip writes that would change nothing.
 
-    def __init__(self, api: Writer, cache: Cache, events: Events) -> None:
+    Args:
+        enqueue: has an object looked at; told of those that wait for what a status says. The cache has the status before
+            the watch delivers it, so the watch will have nothing new to tell them.
+    """
+
+    def __init__(self, api: Writer, cache: Cache, events: Events, enqueue: Callable[[Key], None]) -> None:
+        self._enqueue = enqueue
         self._api = api
         self._cache = cache
         self._events = events
@@ -102,7 +108,9 @@ class Executor:
         self._written[owner.uid] = (wanted, stored.get("status"))
         if stored.get("status") != status:
             logger.error("Status fields were pruned", extra={"kind": owner.kind, "object": owner.name})
-        self._cache.put(stored, owner.kind)
+        for key in self._cache.put(stored, owner.kind):
+            if (key.kind, key.name) != (owner.kind, owner.name):
+                self._enqueue(key)
         return True
 
     async def events(self, owner: RawObject, plan: Plan) -> None:

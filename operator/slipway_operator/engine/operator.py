@@ -81,7 +81,7 @@ class Operator:
         self._reconciler = Reconciler(
             cache=self.cache,
             queue=self.queue,
-            executor=Executor(api, self.cache, EventRecorder(api, settings.pod_name, time.monotonic)),
+            executor=Executor(api, self.cache, EventRecorder(api, settings.pod_name, time.monotonic), self.queue.add),
             decide=decide,
             settings=settings.decisions(),
             store=self._store,
