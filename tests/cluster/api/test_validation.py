@@ -42,16 +42,20 @@ VALID = {
     "service scaled to zero": service(replicas=0),
 }
 
-RANGE = "spec.{field} in body should be {bound}"
 INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "long name": (
         training("a" * 41),
-        "<nil>: Invalid value: metadata.name: at most 40 characters, because the names of pods and jobs are derived from it",
+        (
+            "<nil>: Invalid value: metadata.name: at most 40 characters, because the names of pods and"
+            " jobs are derived from it"
+        ),
     ),
     "name with a digit first": (
         service("1st"),
-        "<nil>: Invalid value: metadata.name: lower-case letters, digits and '-', starting with a letter"
-        " (it becomes a Service's name)",
+        (
+            "<nil>: Invalid value: metadata.name: lower-case letters, digits and '-', starting with a letter"
+            " (it becomes a Service's name)"
+        ),
     ),
     "neither recipe nor program": (training(recipe=None), "spec: Invalid value: set exactly one of recipe and program"),
     "recipe and program": (training(program=PROGRAM), "spec: Invalid value: set exactly one of recipe and program"),
@@ -69,8 +73,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "classifier gated on rmse": (
         training(gate=gate(name="rmse", max="1")),
-        "spec: Invalid value: gate: a classifier reports accuracy, macro_f1 or log_loss;"
-        " a bound on another metric could never hold",
+        (
+            "spec: Invalid value: gate: a classifier reports accuracy, macro_f1 or log_loss;"
+            " a bound on another metric could never hold"
+        ),
     ),
     "regressor gated on accuracy": (
         training(recipe={"regressor": {}}, gate=gate(name="accuracy", min="0.9")),
@@ -86,7 +92,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "accuracy in per cent": (
         training(gate=gate(name="accuracy", min="95")),
-        'spec.gate.metrics[0]: Invalid value: min: accuracy or macro_f1 is a share between 0 and 1; write "0.95", not "95"',
+        (
+            "spec.gate.metrics[0]: Invalid value: min: accuracy or macro_f1 is a share between 0 and"
+            ' 1; write "0.95", not "95"'
+        ),
     ),
     "metric twice": (
         training(gate={"metrics": [{"name": "accuracy", "min": "0.1"}, {"name": "accuracy", "max": "1"}]}),
@@ -94,7 +103,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "bound as a number": (
         training(gate=gate(name="accuracy", min=0.95)),
-        'spec.gate.metrics[0].min: Invalid value: "number": spec.gate.metrics[0].min in body must be of type string: "number"',
+        (
+            'spec.gate.metrics[0].min: Invalid value: "number": spec.gate.metrics[0].min in body must'
+            ' be of type string: "number"'
+        ),
     ),
     "bound that is no number": (
         training(gate=gate(name="accuracy", min="high")),
@@ -128,8 +140,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "no nodes": (training(nodes=0), "spec.nodes in body should be greater than or equal to 1"),
     "more processes than GPUs": (
         training(gpus=1, processesPerNode=2),
-        "spec: Invalid value: processesPerNode: at most gpus, because each process needs a GPU of its own;"
-        " lower it or raise gpus",
+        (
+            "spec: Invalid value: processesPerNode: at most gpus, because each process needs a GPU of its own;"
+            " lower it or raise gpus"
+        ),
     ),
     "file URI": (
         training(dataset={"uri": "file:///data/x.csv"}),
@@ -149,8 +163,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "unknown field": (
         training(epochs=3),
-        'TrainingJob in version "v1alpha1" cannot be handled as a TrainingJob: strict decoding error:'
-        ' unknown field "spec.epochs"',
+        (
+            'TrainingJob in version "v1alpha1" cannot be handled as a TrainingJob: strict decoding error:'
+            ' unknown field "spec.epochs"'
+        ),
     ),
     "program without a command": (
         training(recipe=None, program={"image": "wine:1", "command": []}),
@@ -166,7 +182,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "memory without a unit's sense": (
         pods(resources={"memory": "2 GB"}),
-        'spec.podTemplate.resources.memory: Invalid value: "2 GB": spec.podTemplate.resources.memory in body should match',
+        (
+            'spec.podTemplate.resources.memory: Invalid value: "2 GB":'
+            " spec.podTemplate.resources.memory in body should match"
+        ),
     ),
     "toleration of nothing": (
         pods(tolerations=[{"value": "yes"}]),
@@ -201,7 +220,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "calibration of a dynamic scheme": (
         compression(passes=[{"quantize": {"scheme": "int8-dynamic", "calibration": {"samples": 8}}}]),
-        "spec.passes[0].quantize: Invalid value: calibration: int8-dynamic needs no data; drop calibration or use int8-static",
+        (
+            "spec.passes[0].quantize: Invalid value: calibration: int8-dynamic needs no data; drop"
+            " calibration or use int8-static"
+        ),
     ),
     "unknown scheme of quantization": (
         compression(passes=[{"quantize": {"scheme": "int4"}}]),
@@ -214,8 +236,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "drop in per cent": (
         compression(gate=gate(name="accuracy", maxDrop="5")),
-        "spec.gate.metrics[0]: Invalid value: maxDrop: accuracy or macro_f1 is a share between 0 and 1;"
-        ' write "0.01" for one per cent',
+        (
+            "spec.gate.metrics[0]: Invalid value: maxDrop: accuracy or macro_f1 is a share between 0 and 1;"
+            ' write "0.01" for one per cent'
+        ),
     ),
     "negative drop": (
         compression(gate=gate(name="accuracy", maxDrop="-0.1")),

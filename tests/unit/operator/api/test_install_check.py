@@ -43,7 +43,7 @@ def test_an_endpoint_answers_or_is_named(url: str) -> None:
 
 
 @pytest.mark.parametrize(("failures", "passes"), [(0, True), (ATTEMPTS - 1, True), (ATTEMPTS, False)])
-def test_a_check_is_tried_until_its_time_is_over(failures: int, passes: bool) -> None:
+def test_a_check_is_tried_until_its_time_is_over(failures: int, *, passes: bool) -> None:
     left, pauses = [failures], list[float]()
 
     def body() -> str:
