@@ -54,8 +54,8 @@ class Executor:
     """Executes plans; remembers only what lets it skip writes that would change nothing.
 
     Args:
-        enqueue: has an object looked at; told of those that wait for what a status says. The cache has the status before
-            the watch delivers it, so the watch will have nothing new to tell them.
+        enqueue: has an object looked at; told of those that wait for what a status says. The cache has the status
+            before the watch delivers it, so the watch will have nothing new to tell them.
     """
 
     def __init__(self, api: Writer, cache: Cache, events: Events, enqueue: Callable[[Key], None]) -> None:
