@@ -116,18 +116,35 @@ def as_json(specs: Mapping[ObjectKey, Body]) -> str:
     return json.dumps([[kind, name, spec] for (kind, name), spec in specs.items()])
 
 
+Fault = tuple[int | None, bool]
+FAULTS = st.tuples(st.sampled_from((0, 0, *FAULT_CODES)), st.booleans())
+FATES = (
+    "run on",
+    "succeed",
+    "succeed",
+    "crash",
+    "retry",
+    "preempted",
+    "out of memory",
+    "message lost",
+    "node lost",
+    "vanish",
+)
+DAYS = st.tuples(st.lists(FAULTS, max_size=8), st.sampled_from(FATES), st.sampled_from((1, 12, 301)))
+
+
 class Chain(RuleBasedStateMachine):
     """A user, a cluster with bad days, and two operators of which one may not know that it lost its lease."""
 
-    @initialize(order=st.permutations(sorted(OBJECTS)), count=st.integers(0, 3))
-    def begin(self, order: list[ObjectKey], count: int) -> None:
+    @initialize(order=st.permutations(sorted(OBJECTS)), days=st.lists(DAYS, min_size=2, max_size=8))
+    def begin(self, order: list[ObjectKey], days: list[tuple[list[Fault], str, int]]) -> None:
         self.world = World()
         self.old_views: list[dict[ObjectKey, Body]] = [self.world.view()]
         self.seen: dict[ObjectKey, tuple[str, int]] = {}
-        for which in order[:count]:
+        for which in order:
             self.world.put(*which, {"spec": clone(dict(OBJECTS[which]))})
-        for _ in range(2 * count):
-            self.things_go_on(job_ends=True)
+        for day in days:
+            self.a_day_goes_by(day)
 
     @rule(which=st.sampled_from(sorted(OBJECTS)))
     def user_applies(self, which: ObjectKey) -> None:
@@ -181,30 +198,40 @@ class Chain(RuleBasedStateMachine):
         except Crashed:
             pass
 
-    @rule(job_ends=st.booleans())
-    def things_go_on(self, job_ends: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
-        self._pass(self.world.view())
+    @rule(day=DAYS)
+    def a_day_goes_by(self, day: tuple[list[Fault], str, int]) -> None:
+        """Everybody acts once: the operator, with faults on some of its writes, the cluster, and the running pods."""
+        faults, fate, seconds = day
         self.old_views.append(self.world.view())
+        self.world.faults.queue = list(faults)
+        self._pass(self.world.view())
+        self.world.faults.queue.clear()
         self.world.run_controllers()
         self.world.start_pods()
-        if job_ends:
-            for pod in self.world.batch_pods():
-                self.world.succeed(pod)
+        for pod in self.world.batch_pods():
+            self._meet(pod, fate)
         self.world.run_controllers()
-        self.world.now += timedelta(seconds=12)
+        self.world.now += timedelta(seconds=seconds)
+
+    def _meet(self, pod: str, fate: str) -> None:
+        match fate:
+            case "succeed" | "message lost":
+                self.world.succeed(pod, message_lost=fate == "message lost")
+            case "node lost":
+                self.world.lose_node(pod)
+            case "vanish":
+                self.world.objects.pop(("Pod", pod))
+            case "out of memory":
+                self.world.fail(pod, 137, "OOMKilled")
+            case "crash" | "retry" | "preempted":
+                self.world.fail(pod, {"crash": 1, "retry": 75, "preempted": 76}[fate])
+            case _:
+                return
 
     @rule()
     def controllers_act(self) -> None:
         self.world.run_controllers()
         self.world.start_pods()
-
-    @rule(code=st.sampled_from([1, 75, 76]))
-    def attempt_fails(self, code: int) -> None:
-        self.things_go_on(job_ends=False)
-        for pod in self.world.batch_pods()[:1]:
-            self.world.fail(pod, code)
-        self.things_go_on(job_ends=False)
-        self.world.now += timedelta(seconds=300)
 
     @rule(index=st.integers(0, 5), lost=st.booleans())
     @precondition(lambda self: self.world.batch_pods())
