@@ -19,12 +19,17 @@ def before_and_after(report: dict[str, Any]) -> Table:
     for heading in ("", "before", "after", ""):
         table.add_column(heading, justify="right")
     before, after = report["before"], report["after"]
-    table.add_row("bytes", f"{before['bytes']:,}", f"{after['bytes']:,}", f"{report['sizeRatio']}x smaller")
-    table.add_row("latency, ms", before["latencyMs"], after["latencyMs"], f"{report['speedup']}x faster")
+    table.add_row("bytes", f"{before['bytes']:,}", f"{after['bytes']:,}", f"{float(report['sizeRatio']):.2f}x smaller")
+    table.add_row("latency, ms", before["latencyMs"], after["latencyMs"], pace(float(report["speedup"])))
     for old, new in zip(before.get("metrics", []), after.get("metrics", []), strict=True):
         change = float(new["value"]) - float(old["value"])
         table.add_row(old["name"], old["value"], new["value"], f"{change:+.4f}")
     return table
+
+
+def pace(speedup: float) -> str:
+    """A speedup in words: small models gain size, not always speed."""
+    return f"{speedup:.2f}x faster" if speedup >= 1 else f"{1 / speedup:.2f}x slower"
 
 
 def main() -> int:

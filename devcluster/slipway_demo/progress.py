@@ -31,7 +31,7 @@ def describe(item: dict[str, Any]) -> str:
         parts.append(artifact["digest"][7:19])
     report = status.get("report")
     if report:
-        parts.append(f"{report['sizeRatio']}x smaller, {report['speedup']}x faster")
+        parts.append(f"{float(report['sizeRatio']):.2f}x smaller, speedup {float(report['speedup']):.2f}")
     if status.get("url"):
         parts.append(status["url"])
     if ready.get("status") != "True" and ready.get("message"):
