@@ -123,7 +123,9 @@ class StoreAccounts:
         """
         if self._config.mode is StoreMode.NONE:
             raise Retry(
-                "this install has no model store; set spec.output.uri, or store.mode in the chart's values", 300.0
+                "this install has no model store; set spec.output.uri and spec.output.secretName,"
+                " or a store in the chart's values",
+                300.0,
             )
         account = await self.ensure_root()
         if account is not None and self._config.mode is StoreMode.EMBEDDED:
@@ -143,7 +145,9 @@ class StoreAccounts:
         if self._config.mode is StoreMode.EMBEDDED:
             root = await self.ensure_root()
             if root is None:
-                raise Retry("the embedded store has no root key: set storeRootSecret")
+                raise Retry(
+                    "the embedded store has no root key: set SLIPWAY_OPERATOR_STORE_ROOT_SECRET to its Secret's name"
+                )
             account = account_of(namespace, root)
             gateway = Gateway(self._session, self._config.endpoint, self._config.region, root)
             await gateway.ensure_account(account)

@@ -40,10 +40,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     configure_logging()
-    secret = options.secret or os.environ.get("SLIPWAY_SOURCE_SECRET") or None
     sys.exit(
         run_program(
-            lambda context: import_model(context, options.source or context.source, secret_name=secret),
+            lambda context: import_model(
+                context, options.source or context.source, secret_name=options.secret or context.source_secret
+            ),
             os.environ,
             output=options.output,
         )

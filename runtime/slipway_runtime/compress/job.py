@@ -53,7 +53,7 @@ def compress(context: RunContext, spec: CompressSpec, source: str, report_progre
     with tempfile.TemporaryDirectory(prefix="slipway-compress-") as scratch:
         stages.enter("fetching")
         package = Path(scratch) / "source"
-        manifest = obtain(source, package, context.mounts)
+        manifest = obtain(source, package, context.mounts, secret_name=context.source_secret)
         before = package / manifest.model_file
         stages.enter("loading")
         task: Task = "classification" if manifest.task.value == "classification" else "regression"

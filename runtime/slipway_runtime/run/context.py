@@ -41,6 +41,8 @@ class RunContext:
     mounts: Mounts = field(default_factory=Mounts)
     spec_json: str | None = None
     source: str | None = None
+    source_secret: str | None = None
+    """Mounted Secret to read the source with; the store's own credentials when None."""
     termination_log: Path | None = None
     clock: Callable[[], datetime] = _now
     started_at: datetime = field(default_factory=_now)
@@ -71,6 +73,7 @@ class RunContext:
             mounts=mounts,
             spec_json=env.get("SLIPWAY_SPEC") or None,
             source=env.get("SLIPWAY_SOURCE") or None,
+            source_secret=env.get("SLIPWAY_SOURCE_SECRET") or None,
             termination_log=termination_log(env),
             clock=clock,
             started_at=clock(),

@@ -27,6 +27,7 @@ def test_env_contract(store_gateway: Gateway) -> None:
             "SLIPWAY_UID": "u-1",
             "SLIPWAY_RETENTION": '{"history": 2, "deletionPolicy": "Delete"}',
             "SLIPWAY_SOURCE": "s3://other/manifests/1",
+            "SLIPWAY_SOURCE_SECRET": "theirs",
         },
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )
@@ -34,6 +35,7 @@ def test_env_contract(store_gateway: Gateway) -> None:
     assert found.key == RunKey(namespace="team", kind="trainingjob", name="digits", run="abc")
     assert found.key.result_key == f"runs/{RUN}/result.json"
     assert (found.attempt, found.uid, found.source) == (3, "u-1", "s3://other/manifests/1")
+    assert found.source_secret == "theirs"
     assert found.retention == Retention(history=2, deletion_policy="Delete")
     assert found.started_at == datetime(2026, 1, 1, tzinfo=UTC)
 
