@@ -7,6 +7,7 @@ import kopf
 
 from slipway_operator.cluster.connection import in_cluster
 from slipway_operator.cluster.resources import CHILD_SELECTOR, CHILDREN, OWNERS, WARNING_EVENTS
+from slipway_operator.hooks.storage import NoDiffBase, NoProgress
 
 Observe = Callable[[str | None, Mapping[str, Any], str], None]
 
@@ -18,8 +19,8 @@ def settings() -> kopf.OperatorSettings:
     made.scanning.disabled = True
     made.peering.standalone = True
     made.persistence.finalizer = "slipway.dev/unused"
-    made.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix="unused.slipway.dev")
-    made.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix="unused.slipway.dev")
+    made.persistence.progress_storage = NoProgress()
+    made.persistence.diffbase_storage = NoDiffBase()
     made.watching.chunk_size = 500
     made.watching.server_timeout = 300
     made.watching.client_timeout = 330

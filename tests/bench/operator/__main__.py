@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ async def _measure(cluster: Cluster, objects: int, idle: float, log: Path) -> di
     figures: dict[str, Any] = {"objects": objects}
     try:
         for kind in RESOURCES:
+            print(f"measuring {objects} {kind}s …", file=sys.stderr)
             figures[kind] = await _kind(cluster, api, kind, objects=objects, idle=idle, log=log)
+            print(json.dumps({kind: figures[kind]}), file=sys.stderr)
     finally:
         await api.close()
     return figures
@@ -87,7 +90,6 @@ async def _kind(cluster: Cluster, api: Api, kind: str, *, objects: int, idle: fl
         found["idle_seconds"], found["idle_writes"] = idle, operator.writes() - before
         found |= await _latency(api, kind, namespace, objects)
     found["bare_client_seconds"] = await _bare(cluster, api, kind, namespace)
-    cluster.kubectl("delete", "namespace", namespace, timeout=900)
     return found
 
 
@@ -141,7 +143,6 @@ async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str) -> float:
             bodies = [body for body in bodies if body["metadata"]["labels"]]
             seconds += await create(api, resource, target, bodies)
             assert await count(api, resource, target) >= len(bodies)
-    cluster.kubectl("delete", "namespace", target, timeout=900)
     return round(seconds, 1)
 
 
