@@ -10,12 +10,12 @@ BIN := $(VENV)/bin
 CLUSTER ?= dev
 NODES ?= 1
 
-.PHONY: help setup lint unit generate lock cluster-up cluster-down images demo demo-down test test-full bench clean
+.PHONY: help setup lint unit coverage generate lock cluster-up cluster-down images demo demo-down test test-full bench
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
 
-setup: $(VENV)/.ready ## Install Debian packages and the locked Python environment
+setup: $(VENV)/.ready ## Install the locked Python environment
 
 # The marker is written last, so a half-built environment is built again. `.venv` lets editors find it.
 $(VENV)/.ready:
@@ -31,6 +31,9 @@ lint: setup ## Format check, ruff, mypy strict, import contracts
 
 unit: setup ## Tests that need no cluster
 	$(BIN)/pytest tests/unit tests/property --slow=none
+
+coverage: setup ## Every branch of the operator's decisions is tested by a table
+	$(BIN)/pytest tests/unit/operator/domain -q --cov=slipway_operator.domain --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 generate: setup ## Write CRDs, chart copies, RBAC and the API reference from the code
 	$(BIN)/slipway-operator generate
@@ -52,10 +55,10 @@ demo: setup ## The whole chain on a cluster, from data to answers (uses KUBECONF
 
 demo-down: cluster-down ## Remove the demo's cluster
 
-test: setup lint ## Every fast test, and a seeded sample of the slow ones
+test: setup lint coverage ## Every fast test, and a seeded sample of the slow ones
 	$(BIN)/pytest tests --slow=sample --maxfail=3 --durations=15
 
-test-full: setup lint ## Every test, slow matrices whole; writes docs/test-summary.md
+test-full: setup lint coverage ## Every test, slow matrices whole; writes docs/test-summary.md
 	$(BIN)/pytest tests --slow=all --durations=40 --summary=docs/test-summary.md
 
 bench: setup ## Measure, and write docs/benchmarks.md
