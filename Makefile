@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 CLUSTER ?= dev
 NODES ?= 1
 
-.PHONY: help setup lint unit coverage generate lock cluster-up cluster-down images demo demo-down test test-full bench
+.PHONY: help setup lint unit coverage binaries generate lock cluster-up cluster-down images demo demo-down test test-full bench
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -47,6 +47,9 @@ cluster-up: setup ## Start a Kubernetes of NODES nodes named CLUSTER
 cluster-down: setup ## Stop it and leave nothing behind
 	$(BIN)/python -m slipway_devcluster down --name $(CLUSTER)
 
+binaries: setup ## Build Kubernetes and its companions (a first build takes about 15 minutes)
+	$(BIN)/python -m slipway_devcluster binaries
+
 images: setup ## Build the container images
 	$(BIN)/python -m slipway_devcluster images build
 
@@ -55,10 +58,10 @@ demo: setup ## The whole chain on a cluster, from data to answers (uses KUBECONF
 
 demo-down: cluster-down ## Remove the demo's cluster
 
-test: setup lint coverage ## Every fast test, and a seeded sample of the slow ones
+test: setup lint coverage binaries ## Every fast test, and a seeded sample of the slow ones
 	$(BIN)/pytest tests --slow=sample --maxfail=3 --durations=15
 
-test-full: setup lint coverage ## Every test, slow matrices whole; writes docs/test-summary.md
+test-full: setup lint coverage binaries ## Every test, slow matrices whole; writes docs/test-summary.md
 	$(BIN)/pytest tests --slow=all --durations=40 --summary=docs/test-summary.md
 
 bench: setup ## Measure, and write docs/benchmarks.md
