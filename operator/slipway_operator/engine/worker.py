@@ -134,7 +134,8 @@ class Reconciler:
             self._queue.add_after(key, REFUSED_SECONDS)
             return "refused"
         self._backoff.succeeded(key)
-        if outcome.changed:
+        if outcome.changed or wrote:
+            # The cache has these writes already, so the watch will bring no news of them.
             self._queue.add(key)
         for delay in (ask_again, plan.requeue_after):
             if delay is not None:

@@ -1,0 +1,31 @@
+"""The event pump's settings and handlers."""
+
+import kopf
+
+from slipway_operator.cluster.resources import CHILDREN, OWNERS, WARNING_EVENTS
+from slipway_operator.hooks import watch
+
+
+def test_only_event_handlers_are_registered() -> None:
+    registry = watch.registry(lambda *_: None)
+    assert len(list(registry._watching.get_all_handlers())) == len(OWNERS) + len(CHILDREN) + 1
+    for other in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
+        assert not list(other.get_all_handlers())
+
+
+def test_children_are_filtered_by_the_server() -> None:
+    settings = watch.settings()
+    assert not settings.posting.enabled
+    assert settings.scanning.disabled
+    assert settings.peering.standalone
+    assert set(settings.watching.label_selectors.values()) == {"app.kubernetes.io/managed-by=slipway"}
+    assert len(settings.watching.label_selectors) == len(CHILDREN)
+    assert list(settings.watching.field_selectors.values()) == ["type=Warning"]
+    assert WARNING_EVENTS.plural == "events"
+
+
+async def test_an_event_is_passed_on_as_it_is() -> None:
+    seen: list[object] = []
+    handler = watch._handler(lambda *event: seen.append(event), "Job")
+    await handler(event={"type": "DELETED", "object": {"metadata": {}}}, body=kopf.Body({}))
+    assert seen == [("DELETED", {"metadata": {}}, "Job")]
