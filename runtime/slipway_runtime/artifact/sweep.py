@@ -58,6 +58,7 @@ def sweep(
             continue
         store.delete([entry.key])
         deleted.append(entry.key)
+        _log.info("deleted", extra={"store": store.uri, "key": entry.key})
         freed += entry.size
     report = SweepReport(tuple(deleted), freed, inventory.unreadable)
     _log.info("swept", extra={"store": store.uri, "deleted": len(deleted), "freedBytes": freed})
