@@ -1,0 +1,87 @@
+"""What the tests see and do, as administrator."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slipway_devcluster import Cluster
+from slipway_operator.cluster.resources import APPLIED, OWNERS
+
+KINDS = ",".join(f"{resource.plural}.{resource.group}".rstrip(".") for resource in (*OWNERS, *APPLIED))
+
+
+def until(what: str, check: Callable[[], bool], patience: float = 60.0) -> None:
+    """Wait until a check holds."""
+    deadline = time.monotonic() + patience
+    while not check():
+        assert time.monotonic() < deadline, f"after {patience:.0f} s still not: {what}"
+        time.sleep(0.25)
+
+
+def apply(cluster: Cluster, namespace: str, *manifests: dict[str, Any]) -> None:
+    """Apply objects as a user would."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+    cluster.kubectl("-n", namespace, "apply", "--server-side", "-f", "-", stdin=json.dumps(listed))
+
+
+def objects(cluster: Cluster, namespace: str, kinds: str = KINDS) -> list[dict[str, Any]]:
+    """All objects of these kinds that are ours."""
+    found: list[dict[str, Any]] = json.loads(cluster.kubectl("-n", namespace, "get", kinds, "-o", "json"))["items"]
+    return [
+        one
+        for one in found
+        if one["apiVersion"].startswith("slipway.dev/") or "slipway.dev/kind" in one["metadata"].get("labels", {})
+    ]
+
+
+def versions(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """resourceVersion by kind and name."""
+    return {
+        f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"]
+        for one in objects(cluster, namespace)
+    }
+
+
+def names(cluster: Cluster, namespace: str) -> set[str]:
+    """kind/name of all objects."""
+    return set(versions(cluster, namespace))
+
+
+def reason(cluster: Cluster, namespace: str, resource: str, name: str) -> str:
+    """Reason of an object's Ready condition; empty without one."""
+    found = json.loads(cluster.kubectl("-n", namespace, "get", resource, name, "-o", "json"))
+    conditions = found.get("status", {}).get("conditions", [])
+    return next((str(one["reason"]) for one in conditions if one["type"] == "Ready"), "")
+
+
+def secret(cluster: Cluster, namespace: str, name: str) -> dict[str, str]:
+    """A Secret's values; empty when there is none."""
+    found = cluster.kubectl("-n", namespace, "get", "secret", name, "-o", "json", "--ignore-not-found")
+    data: dict[str, str] = json.loads(found)["data"] if found.strip() else {}
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def training_job(name: str, **spec: Any) -> dict[str, Any]:
+    """A small TrainingJob."""
+    return _object("TrainingJob", name, {"recipe": {"classifier": {}}, "dataset": {"uri": "builtin://digits"}, **spec})
+
+
+def compression_job(name: str, source: str) -> dict[str, Any]:
+    """A CompressionJob of a TrainingJob's model."""
+    spec = {
+        "source": {"from": {"kind": "TrainingJob", "name": source}},
+        "passes": [{"quantize": {"scheme": "int8-dynamic"}}],
+        "evaluation": {"dataset": {"uri": "builtin://digits"}},
+    }
+    return _object("CompressionJob", name, spec)
+
+
+def model_service(name: str, sha256: str) -> dict[str, Any]:
+    """A ModelService of an artifact."""
+    return _object("ModelService", name, {"model": {"uri": f"s3://models/manifests/{sha256}"}})
+
+
+def _object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "slipway.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
