@@ -132,13 +132,13 @@ def test_a_namespace_gets_its_account_and_the_permissions_are_those_used(  # noq
         # A changed spec ends the active attempt.
         apply(cluster, namespace, training_job("digits", rerun="again"))
         until("the first attempt's Job is deleted", lambda: ("delete", "batch", "jobs") in _used(operator))
+        calls = operator.requests()
+        assert not [call for call in calls if call[3] == "403"], calls
         # A child that the API server refuses shows in the status, and makes an event.
         cluster.kubectl("-n", namespace, "create", "quota", "none", "--hard=count/deployments.apps=0")
         apply(cluster, namespace, model_service("refused", SHA))
         until("the refusal shows", lambda: reason(cluster, namespace, "msv", "refused") == "ChildRefused")
         until("an event tells of it", lambda: ("create", "events.k8s.io", "events") in _used(operator))
-        calls = operator.requests()
-        assert not [call for call in calls if call[3] == "403"], calls
         used = {(group, resource, verb) for verb, group, resource in _used(operator)}
     assert used <= granted()
     unused = {call for call in granted() - used - IMPLICIT if call[2] not in {"watch", "create", "delete"}}
