@@ -38,4 +38,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("slipway_operator").setLevel(level.upper())
+    for ours in ("slipway_operator", "slipway_runtime"):
+        logging.getLogger(ours).setLevel(level.upper())
