@@ -6,7 +6,7 @@ from pathlib import Path
 from slipway_devcluster import certificates, components, configs, manifests, network
 from slipway_devcluster.api import answers
 from slipway_devcluster.commands import run
-from slipway_devcluster.paths import ClusterPaths
+from slipway_devcluster.paths import ClusterPaths, write_if_changed
 from slipway_devcluster.state import ClusterState
 from slipway_devcluster.supervision import Supervisor
 from slipway_devcluster.waiting import wait_until
@@ -61,8 +61,9 @@ class ControlPlane:
         addresses, paths = self.state.addresses, self.paths
         self._apply(manifests.dns(addresses), "super-admin.conf")
         corefile, proxy = paths.root / "Corefile", paths.root / "kube-proxy.yaml"
-        corefile.write_text(configs.corefile(addresses, paths.kubeconfigs / "coredns.conf"))
-        proxy.write_text(
+        write_if_changed(corefile, configs.corefile(addresses, paths.kubeconfigs / "coredns.conf"))
+        write_if_changed(
+            proxy,
             configs.kube_proxy(addresses, paths.kubeconfigs / "kube-proxy.conf", str(addresses.control_plane)),
         )
         self._supervisor.start(components.scheduler(self.binaries, addresses, paths))

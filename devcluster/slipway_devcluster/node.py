@@ -13,7 +13,7 @@ from slipway_devcluster import certificates, cgroups, configs, manifests, networ
 from slipway_devcluster.errors import ComponentError
 from slipway_devcluster.image_load import load_image
 from slipway_devcluster.images import ensure_pause
-from slipway_devcluster.paths import ClusterPaths
+from slipway_devcluster.paths import ClusterPaths, write_if_changed
 from slipway_devcluster.process import may_lower_oom_score
 from slipway_devcluster.state import ClusterState, Component
 from slipway_devcluster.supervision import Supervisor
@@ -109,11 +109,13 @@ class Node:
         certificates.make_node_kubeconfig(self.binaries["kubeadm"], addresses, self.paths, self.name)
         (folder / "cni").mkdir(parents=True, exist_ok=True)
         (folder / "resolv.conf").touch()
-        (folder / "cni" / "10-bridge.conflist").write_text(configs.cni(addresses, self.index, folder))
-        (folder / "containerd.toml").write_text(
+        write_if_changed(folder / "cni" / "10-bridge.conflist", configs.cni(addresses, self.index, folder))
+        write_if_changed(
+            folder / "containerd.toml",
             configs.containerd(folder=folder, run=self.socket.parent, own_oom_score=may_lower_oom_score()),
         )
-        (folder / "kubelet.yaml").write_text(
+        write_if_changed(
+            folder / "kubelet.yaml",
             configs.kubelet(
                 addresses,
                 folder=folder,
@@ -122,7 +124,8 @@ class Node:
                 authority=self.paths.pki / "ca.crt",
             ),
         )
-        (folder / "kube-proxy.yaml").write_text(
+        write_if_changed(
+            folder / "kube-proxy.yaml",
             configs.kube_proxy(addresses, self.paths.kubeconfigs / "kube-proxy.conf", address),
         )
 

@@ -83,6 +83,12 @@ class ClusterPaths:
         return self.run / node / "containerd.sock"
 
 
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a configuration only if it differs: kube-proxy ends itself when its file is written, whatever with."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on the file `path`, across processes; waits for it."""
