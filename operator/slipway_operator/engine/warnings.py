@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway_operator.domain.planning import Key, RawObject
-from slipway_operator.engine.cache import Cache
+from slipway_operator.engine.cache import Cache, child_key
 
 REMEMBERED = 5_000
 _KINDS = frozenset({"Pod", "Job", "ReplicaSet"})
@@ -34,7 +34,8 @@ class Warnings:
         self._messages.move_to_end(about["uid"])
         while len(self._messages) > REMEMBERED:
             self._messages.popitem(last=False)
-        return self._cache.child_of(about["uid"])
+        raw = self._cache.by_uid(about["uid"])
+        return child_key(raw) if raw is not None else None
 
     def of(self, children: Mapping[str, tuple[RawObject, ...]]) -> dict[str, str]:
         """Messages by name: of pods that are pending, and of Jobs and ReplicaSets."""

@@ -23,8 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
-    # A name of its own: what an interrupted run left behind must not be seen by this one.
-    found = Cluster(f"operator-{uuid.uuid4().hex[:6]}")
+    found = Cluster("operator-tests")
     before = os.environ.get("KUBECONFIG")
     try:
         found.up(control_plane_only=True)
