@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from slipway_demo.answers import forwarded, show_answers
-from slipway_demo.install import ROOT, CommandFailed, given_cluster, own_cluster, step
+from slipway_demo.install import ROOT, given_cluster, own_cluster, step
 from slipway_demo.progress import Stuck, wait_ready
+from slipway_devcluster import CommandError
 
 
 def before_and_after(report: dict[str, Any]) -> Table:
@@ -53,7 +54,7 @@ def main() -> int:
             items = wait_ready(target, options.namespace, timeout=900)
         with step("Ask the served model"), forwarded(target, options.namespace, "digits") as url:
             show_answers(url, "digits")
-    except (CommandFailed, Stuck) as error:
+    except (CommandError, Stuck) as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     reports = [item["status"]["report"] for item in items if item["kind"] == "CompressionJob"]

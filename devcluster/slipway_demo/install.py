@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway_devcluster import Cluster
-from slipway_devcluster.images import build_images
+from slipway_devcluster.commands import run
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "slipway"
@@ -44,7 +43,7 @@ class Target:
         """Run kubectl and return what it printed.
 
         Raises:
-            CommandFailed: with what kubectl said.
+            CommandError: with what kubectl said.
         """
         return self._call([self.kubectl, *arguments], stdin, timeout)
 
@@ -56,7 +55,7 @@ class Target:
         """Install or upgrade the chart and wait until its pods are ready.
 
         Raises:
-            CommandFailed: with what helm said.
+            CommandError: with what helm said.
         """
         command = [self.helm, "upgrade", "--install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE]
         command += ["--create-namespace", "--wait", "--timeout", "5m"]
@@ -77,27 +76,12 @@ class Target:
         """Remove the release; objects and their definitions stay.
 
         Raises:
-            CommandFailed: with what helm said.
+            CommandError: with what helm said.
         """
         self._call([self.helm, "uninstall", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--wait"], None, 180)
 
     def _call(self, command: Sequence[str], stdin: str | None, timeout: float) -> str:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
-        )
-        if done.returncode:
-            raise CommandFailed(f"{' '.join(command[:4])} … failed: {(done.stderr or done.stdout).strip()}")
-        return done.stdout
-
-
-class CommandFailed(Exception):
-    """A command-line program refused; the message is what it said."""
+        return run(command, stdin=stdin, timeout=timeout, env={"KUBECONFIG": str(self.kubeconfig)})
 
 
 def given_cluster() -> Target | None:
@@ -119,8 +103,7 @@ def own_cluster(name: str, nodes: int = 1) -> Target:
     with step(f"Cluster {name}: {nodes} node(s) of a real Kubernetes"):
         cluster.up(nodes=nodes)
     with step("Container images (a first build takes about ten minutes)"):
-        images = build_images(IMAGES)
+        images = cluster.build_images(IMAGES)
     with step("Load the images into the node(s)"):
-        for reference in images.values():
-            cluster.load(reference)
+        cluster.load_images(images.values())
     return Target(cluster.kubeconfig, str(cluster.binary("kubectl")), str(cluster.binary("helm")), images, cluster)

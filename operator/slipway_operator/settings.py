@@ -43,7 +43,6 @@ class OperatorSettings(SweepSettings):
     train_image: str = Field(description="Image of training and compression pods.")
     serve_image: str = Field(description="Image of serving and import pods.")
     image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
     pod_name: str = "local"
     network_policies: bool = True
 

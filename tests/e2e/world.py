@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import yaml
 
-from slipway_demo.install import SYSTEM_NAMESPACE, CommandFailed, Target
+from slipway_demo.install import SYSTEM_NAMESPACE, Target
 from slipway_demo.progress import condition, describe, is_current
+from slipway_devcluster import CommandError
 
 POLL_SECONDS = 0.5
 
@@ -23,7 +24,6 @@ class Load:
 
     answered: int = 0
     failures: list[str] = field(default_factory=list)
-    models: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,6 @@ class World:
                     reply = httpx.post(url, content=body, headers={"content-type": "application/json"}, timeout=10)
                     if reply.status_code == httpx.codes.OK:
                         result.answered += 1
-                        result.models.add(reply.headers.get("slipway-artifact", ""))
                     else:
                         result.failures.append(f"{reply.status_code} {reply.text[:200]}")
                 except httpx.HTTPError as error:
@@ -143,7 +142,7 @@ class World:
     def exists(self, kind: str, name: str) -> bool:
         try:
             self.get(kind, name)
-        except CommandFailed as error:
+        except CommandError as error:
             if "NotFound" not in str(error):
                 raise
             return False

@@ -65,6 +65,14 @@ class Api:
         """Close the connections."""
         await self._client.close()  # type: ignore[no-untyped-call]
 
+    def _pool(self) -> aiohttp.ClientSession:
+        """The client's own session, with its TLS settings; made at the first request, when the loop runs."""
+        rest = self._client.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - nothing public makes it
+        session: aiohttp.ClientSession = rest.pool_manager
+        return session
+
     async def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "slipway-operator"}
         settings = await self._configuration.auth_settings()
@@ -103,10 +111,7 @@ class Api:
         data = orjson.dumps(body) if body is not None else None
         code = 0
         try:
-            rest = self._client.rest_client
-            if rest.pool_manager is None:
-                rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - shares the client's TLS settings and pool
-            async with rest.pool_manager.request(
+            async with self._pool().request(
                 method,
                 url,
                 data=data,
@@ -195,10 +200,7 @@ class Api:
         missing: list[str] = []
         for root in {resource.root for resource in resources}:
             url = self._configuration.host + root
-            rest = self._client.rest_client
-            if rest.pool_manager is None:
-                rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 - as above
-            async with rest.pool_manager.get(url, headers=await self._headers(), timeout=self._timeout) as response:
+            async with self._pool().get(url, headers=await self._headers(), timeout=self._timeout) as response:
                 content = await response.read()
             known = (
                 {one["name"] for one in orjson.loads(content).get("resources", [])}

@@ -19,7 +19,7 @@ from slipway_operator.cluster.errors import Conflict, NotFound, Retry
 from slipway_operator.cluster.gateway import Gateway
 from slipway_operator.cluster.resources import SECRETS
 from slipway_operator.cluster.sigv4 import Credentials
-from slipway_operator.cluster.verbs import STORE_SECRET
+from slipway_operator.domain.planning import STORE_SECRET
 
 BUCKET_LIMIT = 63
 

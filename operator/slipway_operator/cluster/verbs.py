@@ -3,8 +3,8 @@
 from slipway_operator.api.grants import Grant, Scope
 from slipway_operator.api.meta import GROUP
 from slipway_operator.cluster.resources import APPLIED, LEASES, OBSERVED, OWNERS
+from slipway_operator.domain.planning import STORE_SECRET
 
-STORE_SECRET = "slipway-store"  # noqa: S105 - the Secret's name
 ROOT_SECRET = "slipway-store-root"  # noqa: S105 - the Secret's name
 LEASE_NAME = "slipway-operator"
 

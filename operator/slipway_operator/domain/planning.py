@@ -8,6 +8,8 @@ from typing import Any
 
 from slipway_runtime.spec.progress import Progress
 
+STORE_SECRET = "slipway-store"  # noqa: S105 - the Secret's name
+
 
 class Kind(StrEnum):
     """Kinds that Slipway reconciles."""
@@ -58,7 +60,7 @@ class Settings:
     serve_image: str
     image_pull_policy: str = "IfNotPresent"
     operator_namespace: str = "slipway-system"
-    store_secret: str = "slipway-store"  # noqa: S105 - the Secret's name
+    store_secret: str = STORE_SECRET
     store_network_cidrs: tuple[str, ...] = ()
     network_policies: bool = True
 

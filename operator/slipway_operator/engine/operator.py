@@ -17,7 +17,7 @@ from slipway_operator.cluster.events import EventRecorder
 from slipway_operator.cluster.lease import ApiLeaseStore, LeaderElection, LeaseTimes
 from slipway_operator.cluster.resources import OWNERS
 from slipway_operator.cluster.store_accounts import StoreAccounts
-from slipway_operator.domain.planning import decide
+from slipway_operator.domain.planning import STORE_SECRET, decide
 from slipway_operator.engine.backoff import Backoff
 from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.executor import Executor
@@ -112,7 +112,7 @@ class Operator:
         if kind == "Event":
             key = self._warnings.put(body)
             if key is not None:
-                if "slipway-store" in str(body.get("message", "")):
+                if STORE_SECRET in str(body.get("message", "")):
                     self._store.suspect(key.namespace)
                 self.queue.add(key)
             return

@@ -7,8 +7,6 @@ from pydantic import Field
 
 from slipway_runtime.spec.base import Name, SpecModel
 
-DATASET_SCHEMES = ("builtin", "s3", "https", "http", "pvc", "file")
-
 DatasetUri = Annotated[str, Field(pattern=r"^(builtin|s3|https|http|pvc|file)://.+$", max_length=1024)]
 
 
