@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.world import World
 
-from slipway_demo.install import Target, given_cluster, own_cluster
+from slipway_demo.install import Target, own_cluster
 
 
 @pytest.hookimpl
@@ -21,8 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def target() -> Iterator[Target]:
-    """The given cluster, or a two-node devcluster that is taken down at the end (``SLIPWAY_KEEP=1`` leaves it)."""
-    found = given_cluster() or own_cluster(os.environ.get("SLIPWAY_E2E_CLUSTER", "e2e"), nodes=2)
+    """A two-node devcluster, never the cluster that ``KUBECONFIG`` names; ``SLIPWAY_KEEP=1`` leaves it at the end."""
+    found = own_cluster(os.environ.get("SLIPWAY_E2E_CLUSTER", "e2e"), nodes=2)
     found.install()
     yield found
     if found.cluster is not None and not os.environ.get("SLIPWAY_KEEP"):

@@ -9,18 +9,22 @@ from kubernetes.aio import client, config
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
-async def load_configuration(connections: int) -> Any:
+async def load_configuration(connections: int, kubeconfig: Path | None = None) -> Any:
     """A ``kubernetes.aio`` Configuration with that many pooled connections.
+
+    Args:
+        connections: size of the pool.
+        kubeconfig: used in place of the pod's service account and of ``KUBECONFIG``.
 
     Raises:
         kubernetes.aio.config.ConfigException: neither a kubeconfig nor a service account is usable.
     """
     configuration = client.Configuration()
-    if in_cluster():
+    if kubeconfig is None and in_cluster():
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
         # The client reads the variable once, when it is imported; a program may set it later.
-        path = os.environ.get("KUBECONFIG") or None
+        path = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or None
         await config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.connection_pool_maxsize = connections
     return configuration

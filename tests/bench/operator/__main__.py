@@ -6,7 +6,6 @@ python -m tests.bench.operator [--objects 1000] [--idle 120] [--json FILE]
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -39,7 +38,6 @@ def main() -> None:
     try:
         cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         cluster.kubectl("create", "namespace", "slipway-system")
-        os.environ["KUBECONFIG"] = str(cluster.kubeconfig)
         figures = asyncio.run(_measure(cluster, chosen.objects, chosen.idle, log))
     finally:
         cluster.down()
@@ -49,7 +47,7 @@ def main() -> None:
 
 
 async def _measure(cluster: Cluster, objects: int, idle: float, log: Path) -> dict[str, Any]:
-    api = await client()
+    api = await client(cluster.kubeconfig)
     figures: dict[str, Any] = {"objects": objects}
     try:
         for kind in RESOURCES:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,9 +20,9 @@ PATIENCE = 900.0
 RESOURCES = {"TrainingJob": TRAINING_JOBS, "ModelService": MODEL_SERVICES}
 
 
-async def client() -> Api:
+async def client(kubeconfig: Path) -> Api:
     """A client without a rate limit."""
-    return Api(await load_configuration(PARALLEL), TokenBucket(1e9, 1_000_000, time.monotonic), timeout=120)
+    return Api(await load_configuration(PARALLEL, kubeconfig), TokenBucket(1e9, 1_000_000, time.monotonic), timeout=120)
 
 
 def manifest(kind: str, namespace: str, index: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from slipway_devcluster import Cluster
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     found = Cluster("api-tests")
     try:
@@ -23,7 +23,7 @@ def cluster() -> Iterator[Cluster]:
         found.down()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found = Server.connect(cluster.kubeconfig, tmp_path_factory.mktemp("certificates"))
     yield found

@@ -21,21 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     found = Cluster("operator-tests")
-    before = os.environ.get("KUBECONFIG")
     try:
         found.up(control_plane_only=True)
         found.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        os.environ["KUBECONFIG"] = str(found.kubeconfig)
         yield found
     finally:
-        if before is None:
-            os.environ.pop("KUBECONFIG", None)
-        else:
-            os.environ["KUBECONFIG"] = before
         found.down()
 
 
