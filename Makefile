@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export SLIPWAY_CACHE ?= $(HOME)/.cache/slipway
 
-LOCK := $(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-12)
+# The environment holds the checkout's own packages as links, so each checkout has one of its own.
+LOCK := $(shell (pwd; cat requirements/dev.txt pyproject.toml) | sha256sum | cut -c1-12)
 VENV := $(SLIPWAY_CACHE)/venv-$(LOCK)
 BIN := $(VENV)/bin
 CLUSTER ?= dev
