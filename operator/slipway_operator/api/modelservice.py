@@ -14,7 +14,12 @@ class ModelServiceSpec(SpecModel):
     """Which model to serve, and how."""
 
     model: ModelSource = Field(description="The model to serve.")
-    replicas: int = Field(1, ge=0, le=1000, description="Pods that serve.")
+    replicas: int = Field(
+        1,
+        ge=0,
+        le=1000,
+        description="Pods that serve. Of two or more, one at a time may be evicted (PodDisruptionBudget).",
+    )
     pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
 
 

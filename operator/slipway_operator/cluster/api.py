@@ -118,6 +118,7 @@ class Api:
                 headers=headers,
                 timeout=self._timeout,
                 server_hostname=self._configuration.tls_server_name,
+                proxy=self._configuration.proxy,
             ) as response:
                 code = response.status
                 content = await response.read()

@@ -27,6 +27,8 @@ async def load_configuration(connections: int, kubeconfig: Path | None = None) -
         path = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or None
         await config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.connection_pool_maxsize = connections
+    # With the environment trusted, aiohttp looks for proxies and a netrc file in a thread, twice for every request.
+    configuration.client_session_kwargs = {"trust_env": False}
     return configuration
 
 

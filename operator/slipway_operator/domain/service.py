@@ -174,7 +174,7 @@ class _Service:
         return deployment(self.snapshot, self.settings, revision, image=image, replicas=self.spec.replicas)
 
     def _company(self, revision: Revision | None = None) -> tuple[dict[str, Any], ...]:
-        around = surroundings(self.snapshot)
+        around = surroundings(self.snapshot, self.spec.replicas)
         if not self.settings.network_policies:
             return around
         named = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)

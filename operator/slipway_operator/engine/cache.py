@@ -4,15 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from slipway_operator.cluster.resources import APPLIED, OWNERS
-from slipway_operator.domain.naming import KIND_LABEL, NAME_LABEL
+from slipway_operator.cluster.resources import OWNERS
 from slipway_operator.domain.planning import Key, Kind, RawObject
 from slipway_operator.engine.expectations import Tombstones, newer
 from slipway_operator.engine.references import Target, referred
 from slipway_operator.engine.trim import Cached, trim
 
 _OWNER_KINDS = frozenset(resource.kind for resource in OWNERS)
-_APPLIED_KINDS = frozenset(resource.kind for resource in APPLIED)
 _KINDS = frozenset(kind.value for kind in Kind)
 _CONTROLLER_STEPS = 3
 
@@ -43,26 +41,25 @@ class Cache:
         known = self._objects[kind].get(name)
         if metadata["uid"] in self._tombstones:
             return set()
-        if known is not None and not newer(metadata["resourceVersion"], known.raw.resource_version):
+        if known is not None and not newer(metadata["resourceVersion"], known.resource_version):
             return set()
-        if known is not None and known.raw.uid != metadata["uid"]:
+        if known is not None and known.uid != metadata["uid"]:
             self._drop(known)
         cached = trim(body, kind)
         self._objects[kind][name] = cached
-        self._uids[cached.raw.uid] = cached
+        self._uids[cached.uid] = cached
         if kind in _OWNER_KINDS:
             return self._put_owner(cached, known)
-        key = child_key(cached.raw)
-        if key is None:
+        if cached.child_of is None:
             return set()
-        self._children[key].add((kind, cached.raw.name))
-        return {key}
+        self._children[cached.child_of].add((kind, cached.name))
+        return {cached.child_of}
 
     def remove(self, kind: str, namespace: str, name: str, uid: str) -> set[Key]:
         """The object with that uid is gone; the keys that concerns."""
         self._tombstones.bury(uid)
         known = self._objects[kind].get((namespace, name))
-        if known is None or known.raw.uid != uid:
+        if known is None or known.uid != uid:
             return set()
         del self._objects[kind][(namespace, name)]
         return self._drop(known)
@@ -94,55 +91,50 @@ class Cache:
             cached = self._objects[kind].get((namespace, name)) if kind in _KINDS else None
             if cached is not None and (kind, name) not in found:
                 found[(kind, name)] = cached.raw
-                open_ends += referred(cached.raw.body, namespace)
+                open_ends += cached.refers
         return found
 
     def reconciled(self) -> list[Key]:
         """All objects that are reconciled."""
         return [Key(Kind(kind), *name) for kind in sorted(_KINDS) for name in self._objects[kind]]
 
-    def names(self, kind: str) -> list[RawObject]:
+    def of_kind(self, kind: str) -> list[Cached]:
         """All objects of a kind."""
-        return [cached.raw for cached in self._objects[kind].values()]
+        return list(self._objects[kind].values())
 
     def counts(self) -> dict[str, int]:
         """Number of objects by kind."""
         return {kind: len(objects) for kind, objects in self._objects.items()}
 
-    def by_uid(self, uid: str) -> RawObject | None:
-        """An object by its uid."""
+    def child_of(self, uid: str) -> Key | None:
+        """The object that the child with that uid belongs to."""
         cached = self._uids.get(uid)
-        return cached.raw if cached else None
+        return cached.child_of if cached else None
 
     def _put_owner(self, cached: Cached, known: Cached | None) -> set[Key]:
-        raw = cached.raw
-        key = Key(Kind(raw.kind), raw.namespace, raw.name)
-        before = referred(known.raw.body, raw.namespace) if known else frozenset()
-        now = referred(raw.body, raw.namespace)
-        for target in before - now:
+        key = Key(Kind(cached.kind), cached.namespace, cached.name)
+        before = known.refers if known else frozenset()
+        for target in before - cached.refers:
             self._dependents[target].discard(key)
-        for target in now - before:
+        for target in cached.refers - before:
             self._dependents[target].add(key)
-        # Progress moves every few seconds and is nobody else's business.
-        if known is None or known.raw.uid != raw.uid or _result(known.raw) != _result(raw):
+        if known is None or known.result != cached.result:
             return {key} | self._reached_by(key)
         return {key}
 
     def _drop(self, cached: Cached) -> set[Key]:
-        raw = cached.raw
-        self._uids.pop(raw.uid, None)
-        if raw.kind in _OWNER_KINDS:
-            key = Key(Kind(raw.kind), raw.namespace, raw.name)
-            for target in referred(raw.body, raw.namespace):
+        self._uids.pop(cached.uid, None)
+        if cached.kind in _OWNER_KINDS:
+            key = Key(Kind(cached.kind), cached.namespace, cached.name)
+            for target in cached.refers:
                 self._dependents[target].discard(key)
             return {key} | self._reached_by(key)
-        child_of = child_key(raw)
-        if child_of is None:
+        if cached.child_of is None:
             return set()
-        self._children[child_of].discard((raw.kind, raw.name))
-        if not self._children[child_of]:
-            del self._children[child_of]
-        return {child_of}
+        self._children[cached.child_of].discard((cached.kind, cached.name))
+        if not self._children[cached.child_of]:
+            del self._children[cached.child_of]
+        return {cached.child_of}
 
     def _reached_by(self, key: Key) -> set[Key]:
         """Everything that refers to the key, directly or by way of others."""
@@ -166,20 +158,7 @@ class Cache:
         return False
 
 
-def child_key(raw: RawObject) -> Key | None:
-    """The key that a child's labels name."""
-    labels = raw.body["metadata"].get("labels") or {}
-    kind, name = labels.get(KIND_LABEL), labels.get(NAME_LABEL)
-    return Key(Kind(kind), raw.namespace, name) if kind in _KINDS and name else None
-
-
-def _result(raw: RawObject) -> tuple[object, ...]:
-    status = {key: value for key, value in (raw.body.get("status") or {}).items() if key != "progress"}
-    metadata = raw.body["metadata"]
-    return metadata.get("generation"), metadata.get("deletionTimestamp"), status
-
-
-def vanished(known: Iterable[RawObject], seen: Mapping[str, str], list_version: str) -> list[RawObject]:
+def vanished(known: Iterable[Cached], seen: Mapping[str, str], list_version: str) -> list[Cached]:
     """Objects that a complete LIST no longer has.
 
     Args:

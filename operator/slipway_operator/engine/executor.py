@@ -125,7 +125,7 @@ class Executor:
 
     async def _delete(self, namespace: str, deletion: Deletion) -> bool:
         known = self._cache.find(deletion.kind, namespace, deletion.name)
-        if known is not None and known.raw.uid == deletion.uid and known.raw.body["metadata"].get("deletionTimestamp"):
+        if known is not None and known.uid == deletion.uid and known.raw.body["metadata"].get("deletionTimestamp"):
             return False
         try:
             left = await self._api.delete(
@@ -150,17 +150,17 @@ class Executor:
         self._cache.put(stored, kind)
         cached = self._cache.find(kind, namespace, name)
         if cached is not None:
-            self._verified[cached.raw.uid] = (digest, cached.fingerprint)
+            self._verified[cached.uid] = (digest, cached.fingerprint)
         return True
 
     def _stands(self, kind: str, namespace: str, name: str, digest: str, manifest: Mapping[str, Any]) -> bool:
         cached = self._cache.find(kind, namespace, name)
         if cached is None:
             return False
-        if (cached.raw.body["metadata"].get("annotations") or {}).get(APPLIED_HASH) != digest:
+        if cached.applied_hash != digest:
             return False
         token = (digest, cached.fingerprint)
-        if self._verified.get(cached.raw.uid) == token:
+        if self._verified.get(cached.uid) == token:
             return True
         # First sight since the start, or somebody touched a field that we own: compare with what is wanted.
         live = unpacked(cached)
@@ -169,7 +169,7 @@ class Executor:
         wanted["metadata"] = {key: meta[key] for key in ("labels", "annotations", "ownerReferences") if key in meta}
         if not covers(live, wanted):
             return False
-        self._verified[cached.raw.uid] = token
+        self._verified[cached.uid] = token
         return True
 
 

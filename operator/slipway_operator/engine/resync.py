@@ -99,7 +99,7 @@ class Resync:
                     self._undelivered[item["metadata"]["uid"]] = resource.kind
                 for key in keys:
                     self._enqueue(key)
-        known = [one for one in self._cache.names(resource.kind) if namespace in (None, one.namespace)]
+        known = [one for one in self._cache.of_kind(resource.kind) if namespace in (None, one.namespace)]
         gone = vanished(known, seen, version)
         for one in gone:
             self._undelivered[one.uid] = one.kind

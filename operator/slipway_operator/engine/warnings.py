@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway_operator.domain.planning import Key, RawObject
-from slipway_operator.engine.cache import Cache, child_key
+from slipway_operator.engine.cache import Cache
 
 REMEMBERED = 5_000
 _KINDS = frozenset({"Pod", "Job", "ReplicaSet"})
@@ -34,8 +34,7 @@ class Warnings:
         self._messages.move_to_end(about["uid"])
         while len(self._messages) > REMEMBERED:
             self._messages.popitem(last=False)
-        raw = self._cache.by_uid(about["uid"])
-        return child_key(raw) if raw is not None else None
+        return self._cache.child_of(about["uid"])
 
     def of(self, children: Mapping[str, tuple[RawObject, ...]]) -> dict[str, str]:
         """Messages by name: of pods that are pending, and of Jobs and ReplicaSets."""

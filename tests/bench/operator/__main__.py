@@ -20,7 +20,7 @@ from tests.bench.operator.process import OperatorProcess
 ROOT = Path(__file__).resolve().parents[3]
 # Children get no pods here: what is measured is the operator, not the Job controller beside it on the same cores.
 CONTROLLERS = "namespace-controller,serviceaccount-controller,garbage-collector-controller"
-SERVED_CHILDREN = ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy")
+SERVED_CHILDREN = ("Deployment", "Service", "ServiceAccount", "NetworkPolicy")
 RATE = 50.0
 
 

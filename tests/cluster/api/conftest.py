@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     found = Cluster("api-tests")
+    # What an interrupted run left behind must not be seen by this one.
+    found.down()
     try:
         found.up(control_plane_only=True)
         found.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))

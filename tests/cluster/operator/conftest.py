@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     found = Cluster("operator-tests")
+    # What an interrupted run left behind must not be seen by this one.
+    found.down()
     try:
         found.up(control_plane_only=True)
         found.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))

@@ -139,15 +139,20 @@ def _probe(question: str, *, period: int, failures: int) -> Manifest:
     }
 
 
-def surroundings(snapshot: Snapshot) -> tuple[Manifest, ...]:
-    """What stands around the Deployment and never depends on the revision."""
+def surroundings(snapshot: Snapshot, replicas: int) -> tuple[Manifest, ...]:
+    """What stands around the Deployment and never depends on the revision.
+
+    A budget of one pod out of one would permit every eviction, so there is none below two pods. One that was made
+    stays when the number falls: it harms nobody, and an autoscaler would have it made and deleted all day.
+    """
     key, owner = snapshot.key, snapshot.owner
     labels = naming.labels(key)
     selector = naming.selector(key)
     port = {"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}
     budget = {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector}}}
+    budgets = (owned("PodDisruptionBudget", key.name, owner, labels, budget),) if replicas > 1 else ()
     return (
         owned("ServiceAccount", key.name, owner, labels, {"automountServiceAccountToken": False}),
         owned("Service", key.name, owner, labels, {"spec": {"selector": selector, "ports": [port]}}),
-        owned("PodDisruptionBudget", key.name, owner, labels, budget),
+        *budgets,
     )

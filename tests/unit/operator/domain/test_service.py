@@ -85,6 +85,13 @@ def old(name: str) -> RawObject:
 BOTH = (server("a"), server("b"))
 
 
+@pytest.mark.parametrize(("replicas", "budgets"), [(0, 0), (1, 0), (2, 1)])
+def test_a_disruption_budget_is_for_more_than_one_pod(replicas: int, budgets: int) -> None:
+    plan = serve(spec={"replicas": replicas})
+    assert [one["kind"] for one in plan.apply].count("PodDisruptionBudget") == budgets
+    assert not plan.delete
+
+
 def test_everything_is_applied_at_once() -> None:
     plan = serve()
     assert [one["kind"] for one in plan.apply] == [

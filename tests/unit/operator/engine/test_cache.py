@@ -108,4 +108,4 @@ def test_versions_are_compared_as_numbers(candidate: str, known: str, expected: 
 def test_a_list_says_nothing_about_what_came_after_it(cache: Cache) -> None:
     for name, uid, version in (("kept", "c1", 3), ("gone", "c2", 4), ("newer", "c3", 99)):
         cache.put(child(name, uid, version, "u1"), "Job")
-    assert [one.name for one in vanished(cache.names("Job"), {"c1": "3"}, "50")] == ["gone"]
+    assert [one.name for one in vanished(cache.of_kind("Job"), {"c1": "3"}, "50")] == ["gone"]
