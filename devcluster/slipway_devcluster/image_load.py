@@ -1,22 +1,24 @@
-"""Move an image from buildah's store into a node, sending only the layers the node has not unpacked yet.
+"""Give a node an image of buildah's store without moving a byte of its layers.
 
-containerd needs no blob of a layer whose unpacked snapshot it has, so an archive may leave such layers out: after a
-change of code alone a node gets megabytes instead of torch's gigabytes again. Blobs of layers are dropped once they are
-unpacked, as containerd itself does for pulled images (`discard_unpacked_layers`): a node holds every layer once.
+buildah keeps a layer unpacked, in the form that containerd's overlay snapshotter uses too, and both only ever read it:
+a container's writes go elsewhere. So a node's snapshot of a layer is made of hard links, and torch's gigabytes are on
+the disk once, however many nodes have them. containerd needs no blob of a layer whose snapshot it has, so what is
+imported is the manifest and the configuration.
 """
 
-import contextlib
 import hashlib
+import io
 import json
+import re
 import subprocess
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from slipway_devcluster.buildah import Buildah
 from slipway_devcluster.commands import run, tail
 from slipway_devcluster.errors import CommandError, DevclusterError
-from slipway_devcluster.layers import Layer, StoredImage, read_image
+from slipway_devcluster.layers import StoredImage, read_image
 from slipway_devcluster.progress import step
 
 _MEDIA = "application/vnd.oci.image"
@@ -43,17 +45,43 @@ def load_image(socket: Path, reference: str) -> bool:
         raise DevclusterError(f"no image {reference}: build it with `slipway-devcluster images build`")
     present = {line.split()[0] for line in _ctr(socket, "snapshots", "ls").splitlines()[1:] if line.strip()}
     chain = chain_ids([layer.digest for layer in image.layers])
-    missing = [layer for layer, name in zip(image.layers, chain, strict=True) if name not in present]
-    size = sum(layer.size for layer in missing) / 1e6
+    parents = ("", *chain)
+    missing = [entry for entry in zip(image.layers, chain, parents, strict=False) if entry[1] not in present]
+    size = sum(layer.size for layer, _, _ in missing) / 1e6
     with step(f"load {reference} into {socket.parent.name}: {len(missing)} of {len(chain)} layers, {size:.0f} MB"):
-        _import(socket, archive(reference, image, missing))
-        if missing:
-            _ctr(socket, "content", "rm", *(layer.digest for layer in missing), check=False)
+        for layer, name, parent in missing:
+            _link(socket, layer.files, name, parent)
+        _import(socket, archive(reference, image))
+        # The image keeps them now; until here a label did.
+        for _, name, _ in missing:
+            _ctr(socket, "snapshots", "label", name, "containerd.io/gc.root=")
     return True
 
 
-def archive(reference: str, image: StoredImage, layers: Iterable[Layer]) -> Iterator[bytes]:
-    """A tar of an OCI layout of `image` that has only the blobs of `layers`, piece by piece."""
+def _link(socket: Path, files: Path, name: str, parent: str) -> None:
+    """Make the snapshot `name` on top of `parent` out of links to `files`."""
+    draft = f"draft-{name}"
+    _ctr(socket, "snapshots", "rm", draft, check=False)  # of a load that was interrupted
+    _ctr(socket, "snapshots", "prepare", draft, *([parent] if parent else []))
+    folder = snapshot_folder(_ctr(socket, "snapshots", "mounts", "/", draft))
+    run(["cp", "--archive", "--link", f"{files}/.", folder])
+    _ctr(socket, "snapshots", "commit", name, draft)
+
+
+def snapshot_folder(mount: str) -> str:
+    """Where a snapshot's own files are, from the command that would mount it.
+
+    Raises:
+        DevclusterError: it is not an overlay's command.
+    """
+    found = re.search(r"upperdir=([^,\s]+)", mount) or re.match(r"mount -t bind (\S+) ", mount)
+    if found is None:
+        raise DevclusterError(f"no folder in {mount.strip()!r}: the node's snapshotter is not overlayfs")
+    return found[1]
+
+
+def archive(reference: str, image: StoredImage) -> bytes:
+    """A tar of an OCI layout of `image` that has no layer's blob."""
     configuration = {
         "mediaType": f"{_MEDIA}.config.v1+json",
         "digest": _digest(image.configuration),
@@ -76,40 +104,26 @@ def archive(reference: str, image: StoredImage, layers: Iterable[Layer]) -> Iter
         "size": len(manifest),
         "annotations": {"io.containerd.image.name": reference},
     }
-    layout = _json({"imageLayoutVersion": "1.0.0"})
-    yield from _member("oci-layout", len(layout), [layout])
     index = _json({"schemaVersion": 2, "manifests": [entry]})
-    yield from _member("index.json", len(index), [index])
-    yield from _member(_blob(_digest(manifest)), len(manifest), [manifest])
-    yield from _member(_blob(_digest(image.configuration)), len(image.configuration), [image.configuration])
-    for layer in layers:
-        yield from _member(_blob(layer.digest), layer.size, layer.chunks())
-    yield bytes(2 * tarfile.BLOCKSIZE)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, data in (
+            ("oci-layout", _json({"imageLayoutVersion": "1.0.0"})),
+            ("index.json", index),
+            (_blob(_digest(manifest)), manifest),
+            (_blob(_digest(image.configuration)), image.configuration),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
 
 
-def _member(name: str, size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    info = tarfile.TarInfo(name)
-    info.size = size
-    yield info.tobuf(tarfile.GNU_FORMAT)
-    yield from chunks
-    yield bytes(-size % tarfile.BLOCKSIZE)
-
-
-def _import(socket: Path, pieces: Iterable[bytes]) -> None:
+def _import(socket: Path, layout: bytes) -> None:
     argv = ["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", "-"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as importer:
-        if importer.stdin is None or importer.stdout is None:
-            raise CommandError("ctr was started without pipes")
-        try:
-            for piece in pieces:
-                importer.stdin.write(piece)
-            importer.stdin.close()
-        except BrokenPipeError:  # it ended early; its status and words tell why
-            with contextlib.suppress(BrokenPipeError):
-                importer.stdin.close()
-        said = importer.stdout.read().decode(errors="replace")
-    if importer.returncode != 0:
-        raise CommandError(f"{socket.parent.name} refused an image: {tail(said)}")
+    done = subprocess.run(argv, input=layout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise CommandError(f"{socket.parent.name} refused an image: {tail(done.stdout.decode(errors='replace'))}")
 
 
 def _digest(data: bytes) -> str:

@@ -1,39 +1,21 @@
-"""Read images out of buildah's store as they are, uncompressed and without copies.
-
-The store (containers/storage, overlay driver) keeps a layer as a folder of files and a tar-split record: the archive's
-headers and padding in order, with a mark for each file's contents. Together they give the exact bytes of the layer, so
-its digest holds. `buildah push` offers no way to leave layers out, and compresses those of an OCI layout.
-"""
+"""Find the parts of an image in buildah's store (containers/storage, overlay driver)."""
 
 import base64
-import gzip
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-_CHUNK = 1 << 20
-_FILE, _SEGMENT = 1, 2  # tar-split's storage.Type
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: digest (`sha256:…`) and bytes of its uncompressed archive, and where its parts are."""
+    """One layer: digest (`sha256:…`) and bytes of its uncompressed archive, and the folder it is unpacked in.
+
+    The folder is in the form of an overlay's lower directory: what a layer deletes is a character device 0:0.
+    """
 
     digest: str
     size: int
-    record: Path
     files: Path
-
-    def chunks(self) -> Iterator[bytes]:
-        """The archive, piece by piece."""
-        with gzip.open(self.record, "rb") as record:
-            for line in record:
-                entry = json.loads(line)
-                if entry["type"] == _SEGMENT:
-                    yield base64.b64decode(entry["payload"])
-                elif entry["type"] == _FILE and entry.get("size", 0) > 0:
-                    yield from _contents(self.files / _name(entry))
 
 
 @dataclass(frozen=True)
@@ -61,21 +43,8 @@ def read_image(store: Path, reference: str) -> StoredImage | None:
             Layer(
                 digest=record["diff-digest"],
                 size=record["diff-size"],
-                record=store / "overlay-layers" / f"{identity}.tar-split.gz",
                 files=store / "overlay" / identity / "diff",
             ),
         )
         identity = record.get("parent")
     return StoredImage(configuration, tuple(reversed(layers)))
-
-
-def _name(entry: dict[str, str]) -> str:
-    if "name_raw" in entry:  # not UTF-8
-        return base64.b64decode(entry["name_raw"]).decode(errors="surrogateescape").lstrip("/")
-    return entry["name"].lstrip("/")
-
-
-def _contents(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as handle:
-        while chunk := handle.read(_CHUNK):
-            yield chunk

@@ -1,12 +1,16 @@
 import dataclasses
+import io
+import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from slipway_devcluster.binaries import BUILDS, SOURCES, build_key, content_key, parse_go_version
 from slipway_devcluster.errors import DevclusterError
-from slipway_devcluster.image_load import chain_ids
+from slipway_devcluster.image_load import archive, chain_ids, snapshot_folder
 from slipway_devcluster.images import IMAGES, Image, image_key
+from slipway_devcluster.layers import Layer, StoredImage
 
 
 def test_content_key_knows_where_a_part_ends() -> None:
@@ -80,3 +84,34 @@ def test_chain_ids_as_in_the_oci_image_specification() -> None:
     assert chain_ids([]) == []
     assert chain_ids([first]) == [first]
     assert chain_ids([first, second])[1] == "sha256:ccd722928bd92476ba1745586fed6e45a102504185ad88cd89e01ff116fd146c"
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        "mount -t bind /node/snapshots/1/fs / -o rw,rbind\n",
+        (
+            "mount -t overlay overlay / -o index=off,workdir=/node/snapshots/1/work,"
+            "upperdir=/node/snapshots/1/fs,lowerdir=/node/snapshots/0/fs\n"
+        ),
+    ],
+)
+def test_a_snapshots_own_folder(mount: str) -> None:
+    assert snapshot_folder(mount) == "/node/snapshots/1/fs"
+
+
+def test_another_snapshotter_is_an_error() -> None:
+    with pytest.raises(DevclusterError, match="not overlayfs"):
+        snapshot_folder("mount -t ext4 /dev/mapper/x / -o rw\n")
+
+
+def test_an_archive_names_layers_and_holds_none(tmp_path: Path) -> None:
+    layer = Layer("sha256:" + "1" * 64, 5_000_000_000, tmp_path)
+    with tarfile.open(fileobj=io.BytesIO(archive("localhost/x:1", StoredImage(b"{}", (layer,))))) as tar:
+        contents = {member.name: tar.extractfile(member) for member in tar}
+        index = json.loads(contents["index.json"].read())  # type: ignore[union-attr]
+        (entry,) = index["manifests"]
+        assert entry["annotations"]["io.containerd.image.name"] == "localhost/x:1"
+        manifest = json.loads(contents["blobs/sha256/" + entry["digest"][7:]].read())  # type: ignore[union-attr]
+    assert [one["digest"] for one in manifest["layers"]] == [layer.digest]
+    assert not [name for name in contents if layer.digest[7:] in name]
