@@ -19,7 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, rest = (words[0], words[1:]) if words else ("", [])
     match command:
         case "run":
-            return asyncio.run(_run())
+            import uvloop
+
+            return uvloop.run(_run())
         case "generate":
             from slipway_operator.api.generate import files
             from slipway_operator.cluster.verbs import GRANTS

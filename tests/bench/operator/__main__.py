@@ -13,14 +13,23 @@ from typing import Any
 
 from slipway_devcluster import Cluster
 from slipway_operator.cluster.api import Api
-from slipway_operator.cluster.resources import CACHED, DEPLOYMENTS, JOBS, Resource
-from tests.bench.operator.objects import RESOURCES, appearances, client, count, create, items, manifest, wait_count
+from slipway_operator.cluster.resources import APPLIED, DEPLOYMENTS, JOBS, Resource
+from tests.bench.operator.objects import (
+    RESOURCES,
+    appearances,
+    apply,
+    client,
+    count,
+    create,
+    items,
+    manifest,
+    wait_count,
+)
 from tests.bench.operator.process import OperatorProcess
 
 ROOT = Path(__file__).resolve().parents[3]
 # Children get no pods here: what is measured is the operator, not the Job controller beside it on the same cores.
 CONTROLLERS = "namespace-controller,serviceaccount-controller,garbage-collector-controller"
-SERVED_CHILDREN = ("Deployment", "Service", "ServiceAccount", "NetworkPolicy")
 RATE = 50.0
 
 
@@ -33,30 +42,35 @@ def main() -> None:
     chosen = parser.parse_args()
     log = Path("/tmp/slipway-bench-operator.log")  # noqa: S108
     log.unlink(missing_ok=True)
-    cluster = Cluster("bench-op")
-    cluster.up(control_plane_only=True, controllers=CONTROLLERS)
-    try:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        cluster.kubectl("create", "namespace", "slipway-system")
-        figures = asyncio.run(_measure(cluster, chosen.objects, chosen.idle, log))
-    finally:
-        cluster.down()
+    figures: dict[str, Any] = {"objects": chosen.objects}
+    for kind in RESOURCES:
+        print(f"measuring {chosen.objects} {kind}s …", file=sys.stderr)
+        figures[kind] = _measure(kind, chosen.objects, chosen.idle, log)
+        print(json.dumps({kind: figures[kind]}), file=sys.stderr)
     print(json.dumps(figures, indent=2))
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-async def _measure(cluster: Cluster, objects: int, idle: float, log: Path) -> dict[str, Any]:
-    api = await client(cluster.kubeconfig)
-    figures: dict[str, Any] = {"objects": objects}
+def _measure(kind: str, objects: int, idle: float, log: Path) -> dict[str, Any]:
+    """One kind on a control plane of its own, so that no kind pays for the objects of another."""
+    cluster = Cluster("bench-op")
+    cluster.down()
+    cluster.up(control_plane_only=True, controllers=CONTROLLERS)
     try:
-        for kind in RESOURCES:
-            print(f"measuring {objects} {kind}s …", file=sys.stderr)
-            figures[kind] = await _kind(cluster, api, kind, objects=objects, idle=idle, log=log)
-            print(json.dumps({kind: figures[kind]}), file=sys.stderr)
+        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        cluster.kubectl("create", "namespace", "slipway-system")
+        return asyncio.run(_with_client(cluster, kind, objects, idle, log))
+    finally:
+        cluster.down()
+
+
+async def _with_client(cluster: Cluster, kind: str, objects: int, idle: float, log: Path) -> dict[str, Any]:
+    api = await client(cluster.kubeconfig)
+    try:
+        return await _kind(cluster, api, kind, objects=objects, idle=idle, log=log)
     finally:
         await api.close()
-    return figures
 
 
 async def _kind(cluster: Cluster, api: Api, kind: str, *, objects: int, idle: float, log: Path) -> dict[str, Any]:
@@ -131,36 +145,37 @@ async def _latency(api: Api, kind: str, namespace: str, offset: int) -> dict[str
 
 
 async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str) -> float:
-    """The same children, created by a client that decides nothing."""
-    target = f"{namespace}-bare"
+    """The same writes by a client that decides nothing: every child and every status applied once."""
+    target, owner = f"{namespace}-bare", RESOURCES[kind]
     cluster.kubectl("create", "namespace", target)
+    owners = await items(api, owner, namespace)
+    copies = [_copy(item, owner, target) for item in owners]
+    await create(api, owner, target, copies)
     seconds = 0.0
-    for resource in CACHED:
-        if resource.kind in ({"Job"} if kind == "TrainingJob" else set(SERVED_CHILDREN)):
-            bodies = [_copy(item, resource, target) for item in await items(api, resource, namespace)]
-            bodies = [body for body in bodies if body["metadata"]["labels"]]
-            seconds += await create(api, resource, target, bodies)
-            assert await count(api, resource, target) >= len(bodies)
+    for resource in APPLIED:
+        children = [item for item in await items(api, resource, namespace) if item["metadata"].get("labels")]
+        seconds += await apply(api, resource, target, [_copy(item, resource, target) for item in children])
+        assert await count(api, resource, target) >= len(children)
+    told = [{**copy, "status": item["status"]} for copy, item in zip(copies, owners, strict=True)]
+    seconds += await apply(api, owner, target, told, status=True)
     return round(seconds, 1)
 
 
 def _copy(item: dict[str, Any], resource: Resource, namespace: str) -> dict[str, Any]:
-    spec = {
-        key: value
-        for key, value in (item.get("spec") or {}).items()
-        if key not in {"clusterIP", "clusterIPs", "selector"}
-    }
-    if resource.kind == "Job":
-        spec["template"]["metadata"]["labels"] = {"app": "bare"}
-    else:
-        spec |= {"selector": item["spec"]["selector"]} if "selector" in (item.get("spec") or {}) else {}
+    """What one would write to have the object again in another namespace."""
     metadata = {
         "name": item["metadata"]["name"],
         "namespace": namespace,
         "labels": item["metadata"].get("labels") or {},
     }
+    spec = dict(item.get("spec") or {})
+    if resource.kind == "Service":
+        spec = {key: spec[key] for key in ("selector", "ports")}
     if resource.kind == "Job":
+        # The API server chose these for the original.
         metadata["labels"] = {"app": "bare"}
+        spec = {key: value for key, value in spec.items() if key != "selector"}
+        spec["template"] = {**spec["template"], "metadata": {"labels": {"app": "bare"}}}
     body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
     return body | ({"spec": spec} if spec else {})
 
