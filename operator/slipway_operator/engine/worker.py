@@ -124,6 +124,10 @@ class Reconciler:
         self._poller.watch(key, plan.poll)
         ask_again = self._store.want(key) if plan.wants_store else None
         outcome = await self._executor.children(key.namespace, plan)
+        if outcome.changed and outcome.refused is None and len(self._queue):
+            # Others still wait for their pods; what is told of this one can wait behind them.
+            self._queue.add(key)
+            return "ok"
         if outcome.refused is not None:
             plan = self._with_refusal(owner, plan, outcome.refused)
         wrote = await self._executor.status(owner, plan.status)
