@@ -6,9 +6,17 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, event, settings
+import pytest
+from hypothesis import HealthCheck, Phase, event, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.property.world import (
     Body,
     Crashed,
@@ -331,14 +339,26 @@ def _failed(status: Mapping[str, Any]) -> bool:
     return any(one["type"] == "Failed" and one["status"] == "True" for one in status.get("conditions", ()))
 
 
+def _lives(number: int, steps: int) -> settings:
+    return settings(
+        max_examples=number,
+        stateful_step_count=steps,
+        deadline=None,
+        phases=(Phase.reuse, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 TestChain = Chain.TestCase
-TestChain.settings = settings(
-    max_examples=50,
-    stateful_step_count=30,
-    deadline=None,
-    phases=(Phase.reuse, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
+TestChain.settings = _lives(50, 30)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("number", range(5))
+def test_longer_chains_of_faults_end_the_same(number: int) -> None:
+    seeded = seed(number)(type("Seeded", (Chain,), {}))
+    run_state_machine_as_test(seeded, settings=_lives(60, 120))
 
 
 def test_an_undisturbed_chain_serves_what_it_compressed() -> None:

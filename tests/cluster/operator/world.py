@@ -80,7 +80,7 @@ def compression_job(name: str, source: str) -> dict[str, Any]:
 
 def model_service(name: str, sha256: str) -> dict[str, Any]:
     """A ModelService of an artifact."""
-    return _object("ModelService", name, {"model": {"uri": f"s3://models/manifests/{sha256}"}})
+    return _object("ModelService", name, {"model": {"uri": f"s3://models/manifests/{sha256}"}, "replicas": 2})
 
 
 def _object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
