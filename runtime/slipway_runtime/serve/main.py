@@ -54,6 +54,7 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> None:
         drain_grace=options.drain_grace,
         drain_timeout=options.drain_timeout,
         max_body=options.max_body_mib * _MEBIBYTE,
+        max_batch=options.max_batch,
     )
     asyncio.run(serve(tuple(sources), server, env))
 
@@ -95,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--http-port", type=_port, default=8080, metavar="PORT", help="HTTP port (default: 8080)")
     parser.add_argument(
         "--max-body-mib", type=_positive, default=64, metavar="MIB", help="largest request body (default: 64)"
+    )
+    parser.add_argument(
+        "--max-batch",
+        type=_positive,
+        default=32,
+        metavar="ROWS",
+        help="rows of requests that arrive together to run as one inference, never waiting for more; "
+        "1: each request alone (default: 32)",
     )
     parser.add_argument(
         "--drain-grace",

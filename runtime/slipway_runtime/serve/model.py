@@ -14,6 +14,8 @@ from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, 
 _WARM_UP_SIZES = (1, 8, 64, 224)
 _WARM_UP_RUNS = 5
 _WARM_UP_SECONDS = 0.1
+# Below this an inference runs on the event loop: a thread finds cold caches, and that costs more than it saves.
+INLINE_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,18 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A loaded and warmed model. ``classes`` are the names of what a classifier predicts, or empty."""
+    """A loaded and warmed model.
+
+    ``classes`` are the names of what a classifier predicts, or empty. ``rows_together`` is how many rows of several
+    requests may run as one inference; 1: each request runs alone.
+    """
 
     name: str
     version: str
     engine: Engine
     classes: tuple[str, ...]
     cost: Cost
+    rows_together: int = 1
 
     @property
     def signature(self) -> Signature:

@@ -1,0 +1,306 @@
+"""HTTP/1.1 connections on the event loop: bytes ↔ requests and responses, keep-alive, limits and timeouts.
+
+One thread reads, computes and writes: a request handed from one thread to another finds cold caches, and that costs
+several times what a small inference does. llhttp, by way of httptools, does the parsing.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
+
+import httptools
+import orjson
+
+from slipway_runtime.serve.connections import FOREVER, HEAD_SECONDS, IDLE_SECONDS, STALL_SECONDS, Connections
+from slipway_runtime.serve.errors import Fault
+
+MAX_HEAD_BYTES = 64 * 1024
+# Chunks of one byte take six on the wire; whoever sends more than this sends something else than a body.
+_CHUNKING_OVERHEAD = 8
+_WHOLE_WRITE_BYTES = 64 * 1024
+# How long what a refused client still sends is read and dropped; closing at once would reset the connection, and the
+# client would lose the refusal.
+_LINGER_SECONDS = 2.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_JSON = "application/json"
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Request(NamedTuple):
+    """One whole request. Header names are in lower case; of a repeated header the last one counts."""
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    keep_alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered; with ``close`` the connection ends."""
+
+    status: int
+    body: bytes
+    content_type: str = _JSON
+    allow: str | None = None
+    close: bool = False
+
+
+Respond = Callable[[Response], None]
+_NONE = Request("", "", {}, b"", keep_alive=False)
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    def handle(self, request: Request, respond: Respond) -> None:
+        """Answer by one call of ``respond``, now or later, on the event loop; never raises."""
+
+    def refuse(self, fault: Fault) -> Response:
+        """Count and word the refusal of a request whose body is not read."""
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection; requests of one connection are answered in their order."""
+
+    def __init__(self, application: Application, connections: Connections, *, max_body: int) -> None:
+        """Answer with ``application`` requests of bodies up to ``max_body`` bytes."""
+        self._application = application
+        self._connections = connections
+        self._max_body = max_body
+        self._waiting: deque[Request] = deque()
+        self._busy = False
+        self._closing = False
+        self._choked = False
+        self._current = _NONE
+        self._parser = httptools.HttpRequestParser(self)
+        self.deadline = FOREVER
+        self.on_message_begin()
+        self._receiving = False
+        self.deadline = connections.now + IDLE_SECONDS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, unless there are too many connections."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server makes no other kind
+        self._transport = transport
+        if not self._connections.add(self):
+            self._write(Response(503, _error("too many connections; try again"), close=True))
+            self._end(linger=True)
+
+    def eof_received(self) -> bool:
+        """Let a client that will send no more still have the answer it waits for."""
+        if self._busy:
+            self._current = self._current._replace(keep_alive=False)
+        return self._busy
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget the connection; what is being computed for it is thrown away when it is there."""
+        self._closing = True
+        if self._receiving and not self._in_head:
+            self._connections.in_flight -= 1
+        self._receiving = False
+        self._connections.in_flight -= len(self._waiting)
+        self._waiting.clear()
+        self._connections.discard(self)
+
+    def pause_writing(self) -> None:
+        """Read no more while the client does not take its answers."""
+        self._choked = True
+        self.deadline = self._connections.now + STALL_SECONDS
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.deadline = FOREVER if self._busy else self._connections.now + IDLE_SECONDS
+        self._choked = False
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; every whole request is begun, or waits for the one before it."""
+        if self._closing:
+            return
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(Response(Fault.BAD_INPUT, _error(f"not HTTP/1.1: {error}"), close=True))
+        if self._received > MAX_HEAD_BYTES and self._receiving and not self._closing:
+            if self._in_head:
+                self._refuse(Response(431, _error(f"the head is larger than {MAX_HEAD_BYTES} bytes"), close=True))
+            elif self._received > MAX_HEAD_BYTES + _CHUNKING_OVERHEAD * self._max_body:
+                self._refuse(self._application.refuse(Fault.TOO_LARGE))
+
+    def expire(self) -> None:
+        """End what has taken too long: a request that does not come in, an answer not taken, or idleness."""
+        if self._receiving and not self._closing:
+            self._refuse(Response(408, _error("the request did not come in; send it faster"), close=True))
+        elif self._busy:
+            self._transport.abort()
+        else:
+            self.shut()
+
+    def shut(self) -> None:
+        """Close once what is answered is written."""
+        self._closing = True
+        self._transport.close()
+
+    # The parser's callbacks.
+
+    def on_message_begin(self) -> None:
+        """Start a request."""
+        self.deadline = min(self.deadline, self._connections.now + HEAD_SECONDS)
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._received = 0
+        self._receiving = True
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request's target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; trailers are dropped."""
+        if self._in_head:
+            self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """Refuse a body that is too large before it is sent; tell a client that asks whether to send it."""
+        if self._closing or self._parser.should_upgrade():
+            return
+        self._in_head = False
+        self._connections.in_flight += 1
+        self._keep_alive = self._parser.should_keep_alive()
+        self.deadline = self._connections.now + STALL_SECONDS
+        declared = self._headers.get(b"content-length")
+        if declared is not None and int(declared) > self._max_body:
+            self._refuse(self._application.refuse(Fault.TOO_LARGE))
+        elif b"expect" in self._headers and not self._busy:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body, up to the limit."""
+        if self._closing:
+            return
+        self._body.append(part)
+        self._body_bytes += len(part)
+        self.deadline = self._connections.now + STALL_SECONDS
+        if self._body_bytes > self._max_body:
+            self._refuse(self._application.refuse(Fault.TOO_LARGE))
+
+    def on_message_complete(self) -> None:
+        """Begin the request, or let it wait for the one before it."""
+        if self._closing or self._in_head:
+            return
+        self._receiving = False
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body = []
+        method = self._parser.get_method().decode()
+        request = Request(method, _path(self._url), self._headers, body, self._keep_alive)
+        if self._busy:
+            self._waiting.append(request)
+            self._transport.pause_reading()
+        else:
+            self._begin(request)
+
+    def _begin(self, request: Request) -> None:
+        self._busy = True
+        self._current = request
+        self.deadline = FOREVER
+        self._application.handle(request, self._respond)
+
+    def _respond(self, response: Response) -> None:
+        self._connections.in_flight -= 1
+        self._busy = False
+        if self._transport.is_closing():
+            return
+        self.deadline = self._connections.now + IDLE_SECONDS
+        self._write(response)
+        if response.close or not self._current.keep_alive:
+            self._end(linger=False)
+        elif self._waiting:
+            # Not at once: a client may have sent thousands in one piece, and each would be a call within a call.
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        if self._closing or self._choked:
+            return
+        if self._waiting and not self._busy:
+            self._begin(self._waiting.popleft())
+        if not self._waiting:
+            self._transport.resume_reading()
+
+    def _refuse(self, response: Response) -> None:
+        """Answer a request that is not read to its end, and end the connection."""
+        if self._receiving and not self._in_head:
+            self._connections.in_flight -= 1
+        self._receiving = False
+        if not self._busy:
+            self._current = _NONE
+            self._write(response)
+        self._end(linger=True)
+
+    def _end(self, *, linger: bool) -> None:
+        self._closing = True
+        if self._busy:
+            # Of two pipelined requests the second is broken: the first gets its answer, then the end.
+            self._current = self._current._replace(keep_alive=False)
+            return
+        if not linger:
+            self._transport.close()
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Answer a client that offers another protocol (h2c, as Java's does) in the one it speaks now."""
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(Response(Fault.BAD_INPUT, _error("this is no proxy"), close=True))
+            return
+        fields = (b"%s: %s\r\n" % field for field in self._headers.items() if field[0] != b"upgrade")
+        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (method, self._url, b"".join(fields))
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
+
+    def _write(self, response: Response) -> None:
+        head = b"%scontent-type: %s\r\ncontent-length: %d\r\ndate: %s\r\n" % (
+            _STATUS_LINES[response.status],
+            response.content_type.encode(),
+            len(response.body),
+            self._connections.date,
+        )
+        if response.allow:
+            head += b"allow: %s\r\n" % response.allow.encode()
+        if response.close or not self._current.keep_alive:
+            head += b"connection: close\r\n"
+        elif b"connection" in self._current.headers:
+            # A client of HTTP/1.0 closes unless told that the connection stays.
+            head += b"connection: keep-alive\r\n"
+        body = b"" if self._current.method == "HEAD" else response.body
+        if len(body) > _WHOLE_WRITE_BYTES:
+            self._transport.write(head + b"\r\n")
+            self._transport.write(body)
+        else:
+            self._transport.write(head + b"\r\n" + body)
+
+
+def _path(target: bytes) -> str:
+    if not target.startswith(b"/"):
+        target = httptools.parse_url(target).path or b"/"
+    path = target.partition(b"?")[0]
+    return (unquote_to_bytes(path) if b"%" in path else path).decode(errors="replace")
+
+
+def _error(message: str) -> bytes:
+    return orjson.dumps({"error": message})
