@@ -13,7 +13,7 @@ from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.model import ServedModel
 
 Answer = InferenceResponse | Exception
-_Waiting = tuple[InferenceRequest, Callable[[Answer], None]]
+_Waiting = tuple[InferenceRequest, int, Callable[[Answer], None]]
 
 
 class Batcher:
@@ -34,38 +34,40 @@ class Batcher:
         entry = self._waiting.get(key)
         if entry is None:
             entry = self._waiting[key] = (model, [])
-        entry[1].append((request, answered))
+        entry[1].append((request, _rows(request), answered))
 
     def _run(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for model, entries in waiting.values():
             for batch in _split(entries, model.rows_together):
-                answers = infer_together(model, [request for request, _ in batch])
-                for (_, answered), answer in zip(batch, answers, strict=True):
+                answers = infer_together(model, [(request, rows) for request, rows, _ in batch])
+                for (_, _, answered), answer in zip(batch, answers, strict=True):
                     answered(answer)
 
 
-def infer_together(model: ServedModel, requests: list[InferenceRequest]) -> list[Answer]:
-    """Answers of ``requests``, which want the same outputs, from one inference where possible.
+def infer_together(model: ServedModel, requests: list[tuple[InferenceRequest, int]]) -> list[Answer]:
+    """Answers of ``requests``, each with its rows, which want the same outputs, from one inference where possible.
 
     When it fails, each request runs alone, so that each gets its own answer or its own error.
     """
+    first, _ = requests[0]
     if len(requests) == 1:
-        return [_alone(model, requests[0])]
-    ends = np.cumsum([_rows(request) for request in requests]).tolist()
-    first = requests[0]
-    joined = {name: np.concatenate([request.inputs[name] for request in requests]) for name in first.inputs}
+        return [_alone(model, first)]
+    joined = {name: np.concatenate([request.inputs[name] for request, _ in requests]) for name in first.inputs}
     try:
         outputs = model.infer(first._replace(inputs=joined)).outputs
     except Exception:  # noqa: BLE001 - whose fault it is shows when each runs alone
-        return [_alone(model, request) for request in requests]
-    if any(array.shape[:1] != (ends[-1],) for array in outputs.values()):
-        return [_alone(model, request) for request in requests]
-    starts = [0, *ends[:-1]]
-    return [
-        InferenceResponse({name: array[start:end] for name, array in outputs.items()}, request.id)
-        for start, end, request in zip(starts, ends, requests, strict=True)
-    ]
+        return [_alone(model, request) for request, _ in requests]
+    total = sum(rows for _, rows in requests)
+    if any(array.shape[:1] != (total,) for array in outputs.values()):
+        return [_alone(model, request) for request, _ in requests]
+    answers: list[Answer] = []
+    start = 0
+    for request, rows in requests:
+        part = {name: array[start : start + rows] for name, array in outputs.items()}
+        answers.append(InferenceResponse(part, request.id))
+        start += rows
+    return answers
 
 
 def _alone(model: ServedModel, request: InferenceRequest) -> Answer:
@@ -80,7 +82,7 @@ def _split(entries: list[_Waiting], limit: int) -> Iterator[list[_Waiting]]:
     batch: list[_Waiting] = []
     total = 0
     for entry in entries:
-        rows = _rows(entry[0])
+        rows = entry[1]
         if batch and (rows == 0 or total + rows > limit):
             yield batch
             batch, total = [], 0
@@ -97,7 +99,8 @@ def _rows(request: InferenceRequest) -> int:
     """Rows of a request; 0 when its inputs do not agree on them."""
     rows = -1
     for array in request.inputs.values():
-        if rows not in (-1, array.shape[0]):
+        if rows == -1:
+            rows = array.shape[0]
+        elif rows != array.shape[0]:
             return 0
-        rows = array.shape[0]
-    return max(rows, 0)
+    return rows

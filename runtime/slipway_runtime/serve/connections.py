@@ -2,7 +2,10 @@
 
 import asyncio
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from slipway_runtime.serve.messages import Request
 
 FOREVER = float("inf")
 HEAD_SECONDS = 30.0
@@ -34,6 +37,8 @@ class Connections:
         self._limit = limit
         self._open: set[Peer] = set()
         self.in_flight = 0
+        # Heads that were parsed, and the request each stands for, without its body.
+        self.heads: dict[bytes, Request] = {}
         self._tick()
 
     def add(self, peer: Peer) -> bool:
@@ -63,6 +68,10 @@ class Connections:
     def _tick(self) -> None:
         self.now = time.monotonic()
         self.date = http_date(time.time())
+        # The head of nearly every answer, up to the length of its body.
+        self.usual_head = (
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ndate: " + self.date + b"\r\ncontent-length: "
+        )
 
 
 def http_date(seconds: float) -> bytes:

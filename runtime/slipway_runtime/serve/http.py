@@ -6,11 +6,10 @@ import orjson
 
 from slipway_runtime.serve import v2_json
 from slipway_runtime.serve.connections import Connections
-from slipway_runtime.serve.errors import BadInput, Fault, RequestError
-from slipway_runtime.serve.http1 import Request, Respond, Response
-from slipway_runtime.serve.inferences import ROWS, V2, Inferences, failure
+from slipway_runtime.serve.errors import Fault, RequestError
+from slipway_runtime.serve.inferences import Inferences, failure, inference_at
+from slipway_runtime.serve.messages import Request, Respond, Response
 from slipway_runtime.serve.metrics import Metrics
-from slipway_runtime.serve.model import ServedModel
 from slipway_runtime.serve.repository import ModelRepository, Phase
 
 _JSON = "application/json"
@@ -38,20 +37,11 @@ class HttpApplication:
 
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer one request; every answer of status 400 and above is ``{"error": …}``."""
-        try:
-            match request.path.split("/")[1:]:
-                case ["v2", "models", name, "infer"]:
-                    self._infer(request, respond, name, None)
-                case ["v2", "models", name, "versions", version, "infer"]:
-                    self._infer(request, respond, name, version)
-                case ["predict"]:
-                    self._predict(request, respond, None)
-                case ["models", name, "predict"]:
-                    self._predict(request, respond, name)
-                case parts:
-                    respond(self._described(request, parts))
-        except RequestError as error:
-            respond(self._failure(request, error))
+        target = inference_at(request.path)
+        if target is None or request.method != "POST":
+            respond(self._described(request))
+        else:
+            self._inferences.begin(request, respond, target)
 
     def refuse(self, fault: Fault) -> Response:
         """See ``http1.Application.refuse``."""
@@ -59,14 +49,13 @@ class HttpApplication:
         message = f"the body is larger than {self._max_body} bytes; send fewer rows at once"
         return Response(fault, orjson.dumps({"error": message}), close=True)
 
-    def _failure(self, request: Request, error: Exception) -> Response:
-        return failure(request, error, closes=self._repository.phase is Phase.DRAINING)
-
-    def _described(self, request: Request, parts: list[str]) -> Response:
+    def _described(self, request: Request) -> Response:
         try:
-            return self._describe(request, parts)
+            if inference_at(request.path) is not None:
+                _require(request, "POST")
+            return self._describe(request, request.path.split("/")[1:])
         except Exception as error:  # noqa: BLE001 - a bug must not leave a client without an answer
-            return self._failure(request, error)
+            return failure(request, error, closes=self._repository.phase is Phase.DRAINING)
 
     def _describe(self, request: Request, parts: list[str]) -> Response:
         status, content_type = 200, _JSON
@@ -108,25 +97,6 @@ class HttpApplication:
     def _render_metrics(self) -> bytes:
         ready = self._repository.phase is Phase.SERVING
         return self._metrics.render(ready=ready, in_flight=self._connections.in_flight).encode()
-
-    def _infer(self, request: Request, respond: Respond, name: str, version: str | None) -> None:
-        _require(request, "POST")
-        self._inferences.begin(request, respond, lambda: self._repository.get(name, version), V2)
-
-    def _predict(self, request: Request, respond: Respond, name: str | None) -> None:
-        _require(request, "POST")
-        repository = self._repository
-        find = (lambda: _named(repository, request.body)) if name is None else (lambda: repository.get(name))
-        self._inferences.begin(request, respond, find, ROWS)
-
-
-def _named(repository: ModelRepository, body: bytes) -> ServedModel:
-    name = v2_json.parse_object(body).get("model") if b'"model"' in body else None
-    if name is None:
-        return repository.only()
-    if not isinstance(name, str):
-        raise BadInput('"model" must be the name of a model')
-    return repository.get(name)
 
 
 def _server_metadata() -> bytes:

@@ -6,17 +6,13 @@ several times what a small inference does. llhttp, by way of httptools, does the
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import NamedTuple, Protocol
-from urllib.parse import unquote_to_bytes
+from typing import Protocol
 
 import httptools
-import orjson
 
 from slipway_runtime.serve.connections import FOREVER, HEAD_SECONDS, IDLE_SECONDS, STALL_SECONDS, Connections
 from slipway_runtime.serve.errors import Fault
+from slipway_runtime.serve.messages import JSON, NOBODY, OK, Request, Respond, Response, error_body, head_of, path_of
 
 MAX_HEAD_BYTES = 64 * 1024
 # Chunks of one byte take six on the wire; whoever sends more than this sends something else than a body.
@@ -26,33 +22,10 @@ _WHOLE_WRITE_BYTES = 64 * 1024
 # client would lose the refusal.
 _LINGER_SECONDS = 2.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_JSON = "application/json"
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-
-
-class Request(NamedTuple):
-    """One whole request. Header names are in lower case; of a repeated header the last one counts."""
-
-    method: str
-    path: str
-    headers: dict[bytes, bytes]
-    body: bytes
-    keep_alive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What is answered; with ``close`` the connection ends."""
-
-    status: int
-    body: bytes
-    content_type: str = _JSON
-    allow: str | None = None
-    close: bool = False
-
-
-Respond = Callable[[Response], None]
-_NONE = Request("", "", {}, b"", keep_alive=False)
+# Some clients never repeat a head (they send an id in it): then this holds useless ones, a few megabytes at most.
+_KNOWN_HEADS = 2048
+_KNOWN_HEAD_BYTES = 1024
+_SPECIAL = {b"transfer-encoding", b"upgrade", b"expect"}
 
 
 class Application(Protocol):
@@ -77,7 +50,12 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._closing = False
         self._choked = False
-        self._current = _NONE
+        self._current = NOBODY
+        self._latest: Request | None = None
+        self._heads = connections.heads
+        # A method of C for the parser to call: a function in Python for each header costs more than all else here.
+        self._fields: dict[bytes, bytes] = {}
+        self.on_header = self._fields.__setitem__
         self._parser = httptools.HttpRequestParser(self)
         self.deadline = FOREVER
         self.on_message_begin()
@@ -89,7 +67,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server makes no other kind
         self._transport = transport
         if not self._connections.add(self):
-            self._write(Response(503, _error("too many connections; try again"), close=True))
+            self._write(Response(503, error_body("too many connections; try again"), close=True))
             self._end(linger=True)
 
     def eof_received(self) -> bool:
@@ -124,23 +102,51 @@ class Connection(asyncio.Protocol):
         """Parse what came; every whole request is begun, or waits for the one before it."""
         if self._closing:
             return
+        fresh = not (self._receiving or self._busy)
+        if fresh and self._whole(data):
+            return
         self._received += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse(Response(Fault.BAD_INPUT, _error(f"not HTTP/1.1: {error}"), close=True))
+            self._refuse(Response(Fault.BAD_INPUT, error_body(f"not HTTP/1.1: {error}"), close=True))
+        if fresh and self._latest is not None and not self._receiving:
+            self._remember(data, self._latest)
+            self._latest = None
         if self._received > MAX_HEAD_BYTES and self._receiving and not self._closing:
             if self._in_head:
-                self._refuse(Response(431, _error(f"the head is larger than {MAX_HEAD_BYTES} bytes"), close=True))
+                self._refuse(Response(431, error_body(f"the head is larger than {MAX_HEAD_BYTES} bytes"), close=True))
             elif self._received > MAX_HEAD_BYTES + _CHUNKING_OVERHEAD * self._max_body:
                 self._refuse(self._application.refuse(Fault.TOO_LARGE))
+
+    def _whole(self, data: bytes) -> bool:
+        """Begin the one request that ``data`` is, if its head is byte for byte one that the parser has accepted.
+
+        Clients repeat their heads; only the body's length varies.
+        """
+        head, separator, body = data.partition(b"\r\n\r\n")
+        known = self._heads.get(head) if separator else None
+        if known is None or int(known.headers.get(b"content-length", b"0")) != len(body) or len(body) > self._max_body:
+            return False
+        self._connections.in_flight += 1
+        self._begin(Request(known.method, known.path, known.headers, body, keep_alive=True))
+        return True
+
+    def _remember(self, data: bytes, request: Request) -> None:
+        """Keep the head of a plain request that came in one piece."""
+        head, separator, body = data.partition(b"\r\n\r\n")
+        plain = request.keep_alive and len(head) < _KNOWN_HEAD_BYTES and not _SPECIAL & request.headers.keys()
+        if separator and plain and body == request.body:
+            if len(self._heads) >= _KNOWN_HEADS:
+                self._heads.clear()
+            self._heads[head] = request._replace(body=b"")
 
     def expire(self) -> None:
         """End what has taken too long: a request that does not come in, an answer not taken, or idleness."""
         if self._receiving and not self._closing:
-            self._refuse(Response(408, _error("the request did not come in; send it faster"), close=True))
+            self._refuse(Response(408, error_body("the request did not come in; send it faster"), close=True))
         elif self._busy:
             self._transport.abort()
         else:
@@ -155,9 +161,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Start a request."""
-        self.deadline = min(self.deadline, self._connections.now + HEAD_SECONDS)
+        self.deadline = self._connections.now + HEAD_SECONDS
         self._url = b""
-        self._headers: dict[bytes, bytes] = {}
+        self._fields.clear()
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._received = 0
@@ -168,16 +174,13 @@ class Connection(asyncio.Protocol):
         """Take a part of the request's target."""
         self._url += url
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are dropped."""
-        if self._in_head:
-            self._headers[name.lower()] = value
-
     def on_headers_complete(self) -> None:
         """Refuse a body that is too large before it is sent; tell a client that asks whether to send it."""
         if self._closing or self._parser.should_upgrade():
             return
         self._in_head = False
+        # Trailers come after this, and so are dropped.
+        self._headers = {name.lower(): value for name, value in self._fields.items()}
         self._connections.in_flight += 1
         self._keep_alive = self._parser.should_keep_alive()
         self.deadline = self._connections.now + STALL_SECONDS
@@ -205,7 +208,8 @@ class Connection(asyncio.Protocol):
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
         method = self._parser.get_method().decode()
-        request = Request(method, _path(self._url), self._headers, body, self._keep_alive)
+        request = Request(method, path_of(self._url), self._headers, body, self._keep_alive)
+        self._latest = request
         if self._busy:
             self._waiting.append(request)
             self._transport.pause_reading()
@@ -245,7 +249,7 @@ class Connection(asyncio.Protocol):
             self._connections.in_flight -= 1
         self._receiving = False
         if not self._busy:
-            self._current = _NONE
+            self._current = NOBODY
             self._write(response)
         self._end(linger=True)
 
@@ -266,41 +270,25 @@ class Connection(asyncio.Protocol):
         """Answer a client that offers another protocol (h2c, as Java's does) in the one it speaks now."""
         method = self._parser.get_method()
         if method == b"CONNECT":
-            self._refuse(Response(Fault.BAD_INPUT, _error("this is no proxy"), close=True))
+            self._refuse(Response(Fault.BAD_INPUT, error_body("this is no proxy"), close=True))
             return
-        fields = (b"%s: %s\r\n" % field for field in self._headers.items() if field[0] != b"upgrade")
+        fields = (b"%s: %s\r\n" % field for field in self._fields.items() if field[0].lower() != b"upgrade")
         head = b"%s %s HTTP/1.1\r\n%s\r\n" % (method, self._url, b"".join(fields))
         self._parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
 
     def _write(self, response: Response) -> None:
-        head = b"%scontent-type: %s\r\ncontent-length: %d\r\ndate: %s\r\n" % (
-            _STATUS_LINES[response.status],
-            response.content_type.encode(),
-            len(response.body),
-            self._connections.date,
-        )
-        if response.allow:
-            head += b"allow: %s\r\n" % response.allow.encode()
-        if response.close or not self._current.keep_alive:
-            head += b"connection: close\r\n"
-        elif b"connection" in self._current.headers:
-            # A client of HTTP/1.0 closes unless told that the connection stays.
-            head += b"connection: keep-alive\r\n"
-        body = b"" if self._current.method == "HEAD" else response.body
-        if len(body) > _WHOLE_WRITE_BYTES:
-            self._transport.write(head + b"\r\n")
+        request, body = self._current, response.body
+        if response.status == OK and response.content_type is JSON and request.keep_alive and not response.close:
+            plain = b"connection" not in request.headers and request.method != "HEAD"
+            if plain and len(body) <= _WHOLE_WRITE_BYTES:
+                self._transport.write(b"%b%d\r\n\r\n%b" % (self._connections.usual_head, len(body), body))
+                return
+        head = head_of(response, request, self._connections.date)
+        if request.method == "HEAD":
+            self._transport.write(head)
+        elif len(body) > _WHOLE_WRITE_BYTES:
+            self._transport.write(head)
             self._transport.write(body)
         else:
-            self._transport.write(head + b"\r\n" + body)
-
-
-def _path(target: bytes) -> str:
-    if not target.startswith(b"/"):
-        target = httptools.parse_url(target).path or b"/"
-    path = target.partition(b"?")[0]
-    return (unquote_to_bytes(path) if b"%" in path else path).decode(errors="replace")
-
-
-def _error(message: str) -> bytes:
-    return orjson.dumps({"error": message})
+            self._transport.write(head + body)

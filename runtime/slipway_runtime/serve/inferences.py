@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -13,7 +14,7 @@ from slipway_runtime.serve import predict, v2_json
 from slipway_runtime.serve.batching import Answer, Batcher
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.errors import BadInput, Fault, RequestError
-from slipway_runtime.serve.http1 import Request, Respond, Response
+from slipway_runtime.serve.messages import Request, Respond, Response
 from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.model import INLINE_SECONDS, ServedModel
 from slipway_runtime.serve.repository import ModelRepository, Phase
@@ -33,6 +34,14 @@ class Codec(NamedTuple):
     encode: Callable[[ServedModel, bytes, InferenceResponse], bytes]
 
 
+class Target(NamedTuple):
+    """What the path of a request for an inference says; without a name the body says which model."""
+
+    codec: Codec
+    model: str | None
+    version: str | None
+
+
 class Inferences:
     """Begins inferences; used on the event loop only."""
 
@@ -43,30 +52,29 @@ class Inferences:
         self._executor = executor
         self._batcher = Batcher()
 
-    def begin(self, request: Request, respond: Respond, find: Callable[[], ServedModel], codec: Codec) -> None:
+    def begin(self, request: Request, respond: Respond, target: Target) -> None:
         """Answer ``request`` by one call of ``respond``, now or later; whatever fails is an answer too."""
         start = time.perf_counter()
+        codec = target.codec
         served = ""
 
         def finish(answer: bytes | Answer) -> None:
-            status = 200
+            closes = self._repository.phase is Phase.DRAINING
             try:
                 if isinstance(answer, InferenceResponse):
                     answer = codec.encode(model, request.body, answer)
             except Exception as error:  # noqa: BLE001 - a bug must not leave a client without an answer
                 answer = error
-            closes = self._repository.phase is Phase.DRAINING
-            if isinstance(answer, Exception):
-                response = failure(request, answer, closes=closes)
-                status = response.status
+            if isinstance(answer, bytes):
+                response = Response(200, answer, close=closes)
             else:
-                response = Response(status, answer, close=closes)
-            self._metrics.record(served, status, time.perf_counter() - start)
+                response = failure(request, answer, closes=closes)
+            self._metrics.record(served, response.status, time.perf_counter() - start)
             respond(response)
 
         try:
             _check_headers(request.headers)
-            model = find()
+            model = self._find(target, request.body)
             served = model.name
             if len(request.body) > _INLINE_BYTES:
                 self._in_pool(lambda: codec.decode(request.body, model), model, request.body, codec, finish)
@@ -79,6 +87,16 @@ class Inferences:
             self._in_pool(lambda: inference, model, request.body, codec, finish)
         else:
             self._batcher.add(model, inference, finish)
+
+    def _find(self, target: Target, body: bytes) -> ServedModel:
+        if target.model is not None:
+            return self._repository.get(target.model, target.version)
+        name = v2_json.parse_object(body).get("model") if b'"model"' in body else None
+        if name is None:
+            return self._repository.only()
+        if not isinstance(name, str):
+            raise BadInput('"model" must be the name of a model')
+        return self._repository.get(name)
 
     def _in_pool(
         self,
@@ -133,3 +151,18 @@ def _encode_prediction(model: ServedModel, body: bytes, response: InferenceRespo
 
 V2 = Codec(v2_json.decode, _encode_v2)
 ROWS = Codec(_decode_rows, _encode_prediction)
+
+
+@lru_cache(maxsize=1024)
+def inference_at(path: str) -> Target | None:
+    """What an inference at ``path`` would be; None: there is none."""
+    match path.split("/")[1:]:
+        case ["v2", "models", name, "infer"]:
+            return Target(V2, name, None)
+        case ["v2", "models", name, "versions", version, "infer"]:
+            return Target(V2, name, version)
+        case ["predict"]:
+            return Target(ROWS, None, None)
+        case ["models", name, "predict"]:
+            return Target(ROWS, name, None)
+    return None

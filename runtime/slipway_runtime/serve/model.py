@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,6 +47,13 @@ class ServedModel:
     classes: tuple[str, ...]
     cost: Cost
     rows_together: int = 1
+    only_floats: TensorSpec | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive ``only_floats``: the one input of a model that takes one, of floats."""
+        inputs = tuple(self.engine.signature.inputs.values())
+        only = inputs[0] if len(inputs) == 1 and inputs[0].dtype.kind == "f" else None
+        object.__setattr__(self, "only_floats", only)
 
     @property
     def signature(self) -> Signature:

@@ -7,7 +7,9 @@ import orjson
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse, Parameter, Signature
 from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.model import ServedModel
-from slipway_runtime.serve.tensors import Array, Datatype, TensorSpec, array_from_json, count
+from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, array_from_json, count, floats_from_json
+
+_USUAL_FIELDS = len(("name", "datatype", "shape", "data"))
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -34,6 +36,36 @@ def decode(body: bytes, model: ServedModel) -> InferenceRequest:
         BadInput: with the tensor's name and what was expected of it.
     """
     document = parse_object(body)
+    return _usual(document, model) or _checked(document, model)
+
+
+def _usual(document: dict[str, Any], model: ServedModel) -> InferenceRequest | None:
+    """Read the form that nearly every request has, in a third of the time: one tensor of floats, flat, nothing more.
+
+    None when anything is otherwise; ``_checked`` then reads the same document, and words what is wrong with it.
+    """
+    spec = model.only_floats
+    tensors = document.get("inputs")
+    if spec is None or len(document) != 1 or type(tensors) is not list or len(tensors) != 1:
+        return None
+    tensor = tensors[0]
+    if type(tensor) is not dict or len(tensor) != _USUAL_FIELDS:
+        return None
+    shape, data = tensor.get("shape"), tensor.get("data")
+    if type(shape) is not list or type(data) is not list or len(shape) != len(spec.shape):
+        return None
+    elements = 1
+    for given, wanted in zip(shape, spec.shape, strict=True):
+        if type(given) is not int or given < 1 or wanted not in (DYNAMIC, given):
+            return None
+        elements *= given
+    if len(data) != elements or tensor.get("name") != spec.name or tensor.get("datatype") != spec.datatype:
+        return None
+    array = floats_from_json(spec, data, shape)
+    return None if array is None else InferenceRequest({spec.name: array})
+
+
+def _checked(document: dict[str, Any], model: ServedModel) -> InferenceRequest:
     tensors = document.get("inputs")
     if not isinstance(tensors, list) or not tensors:
         raise BadInput(f'"inputs" must be a list of tensors; model "{model.name}" takes {_inputs(model.signature)}')
