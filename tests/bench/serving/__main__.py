@@ -11,7 +11,7 @@ from pathlib import Path
 import onnxruntime
 
 from tests.bench.serving.measure import Load, bare_inference, import_seconds, start_seconds, under_load
-from tests.bench.serving.model import FEATURES, request_body, write_mlp
+from tests.bench.serving.model import FEATURES, request_bodies, write_mlp
 
 ECHO = [sys.executable, "-m", "tests.bench.serving.echo"]
 
@@ -60,7 +60,7 @@ def _report_load(serve: list[str], model: Path, options: argparse.Namespace) -> 
     for _ in range(options.rounds):
         bare = min(bare, bare_inference(model))
         for name, (command, path) in plan.items():
-            load = under_load(command, path, request_body(path), options.requests, options.connections)
+            load = under_load(command, path, request_bodies(path), options.requests, options.connections)
             if name not in best or load.cpu_microseconds < best[name].cpu_microseconds:
                 best[name] = load
     print(

@@ -4,14 +4,16 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
+from itertools import cycle
 
 
 class Client(asyncio.Protocol):
     """One kept connection. Answers carry a content-length, as every answer of both servers does."""
 
-    def __init__(self, request: bytes, budget: list[int], done: asyncio.Future[None]) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], budget: list[int], done: asyncio.Future[None]) -> None:
+        self._requests = requests
         self._budget = budget
         self._done = done
         self._buffer = b""
@@ -50,20 +52,21 @@ class Client(asyncio.Protocol):
             self._transport.close()
             return
         self._budget[0] -= 1
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
 
 def _same(client: Client) -> Client:
     return client
 
 
-async def ask(port: int, request: bytes, requests: int, connections: int) -> tuple[float, int]:
-    """Seconds that ``requests`` took over ``connections``, and how many failed."""
+async def ask(port: int, contents: list[bytes], requests: int, connections: int) -> tuple[float, int]:
+    """Seconds that ``requests``, ``contents`` in turn, took over ``connections``, and how many failed."""
     loop = asyncio.get_running_loop()
     budget = [requests]
     dones = [loop.create_future() for _ in range(connections)]
     start = time.perf_counter()
-    clients = [Client(request, budget, done) for done in dones]
+    turns = cycle(contents)
+    clients = [Client(turns, budget, done) for done in dones]
     for client in clients:
         await loop.create_connection(partial(_same, client), "127.0.0.1", port)
     await asyncio.gather(*dones)
@@ -71,17 +74,20 @@ async def ask(port: int, request: bytes, requests: int, connections: int) -> tup
 
 
 def main() -> None:
-    """Read the body from standard input; print seconds and failures."""
+    """Read the bodies from standard input, a line each; print seconds and failures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--path", required=True)
     parser.add_argument("--requests", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)
     options = parser.parse_args()
-    body = sys.stdin.buffer.read()
+    contents = [_request(options.path, body) for body in sys.stdin.buffer.read().split(b"\n")]
+    print(*asyncio.run(ask(options.port, contents, options.requests, options.connections)))
+
+
+def _request(path: str, body: bytes) -> bytes:
     fields = ("host: bench", "content-type: application/json", f"content-length: {len(body)}")
-    head = "\r\n".join((f"POST {options.path} HTTP/1.1", *fields, "", ""))
-    print(*asyncio.run(ask(options.port, head.encode() + body, options.requests, options.connections)))
+    return "\r\n".join((f"POST {path} HTTP/1.1", *fields, "", "")).encode() + body
 
 
 if __name__ == "__main__":

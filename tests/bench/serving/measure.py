@@ -58,20 +58,20 @@ def bare_inference(model: Path) -> float:
     return float(result.stdout)
 
 
-def under_load(command: list[str], path: str, body: bytes, requests: int, connections: int) -> Load:
+def under_load(command: list[str], path: str, bodies: list[bytes], requests: int, connections: int) -> Load:
     """CPU per request of a fresh server, after a warm-up, with the load coming from another process."""
     with _running(command) as (port, _, process):
-        _ask(port, path, body, WARM_UP_REQUESTS, connections)
+        _ask(port, path, bodies, WARM_UP_REQUESTS, connections)
         before = _cpu_seconds(process.pid)
-        seconds, failed = _ask(port, path, body, requests, connections)
+        seconds, failed = _ask(port, path, bodies, requests, connections)
         spent = _cpu_seconds(process.pid) - before
     return Load(spent / requests * 1e6, requests / seconds, failed)
 
 
-def _ask(port: int, path: str, body: bytes, requests: int, connections: int) -> tuple[float, int]:
+def _ask(port: int, path: str, bodies: list[bytes], requests: int, connections: int) -> tuple[float, int]:
     command = [sys.executable, "-m", "tests.bench.serving.load", "--port", str(port), "--path", path]
     command += ["--requests", str(requests), "--connections", str(connections)]
-    result = subprocess.run(command, input=body, check=True, capture_output=True)
+    result = subprocess.run(command, input=b"\n".join(bodies), check=True, capture_output=True)
     seconds, failed = result.stdout.split()
     return float(seconds), int(failed)
 

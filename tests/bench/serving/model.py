@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 FEATURES = 64
 HIDDEN = 128
 CLASSES = 10
+BODIES = 97
 
 
 def write_mlp(path: Path) -> None:
@@ -35,9 +36,12 @@ def write_mlp(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
 
 
-def request_body(path: str) -> bytes:
-    """One row in the form that ``path`` takes."""
-    row = np.random.default_rng(1).normal(size=FEATURES).round(4).tolist()
+def request_bodies(path: str) -> list[bytes]:
+    """Rows in the form that ``path`` takes; like real ones, their texts differ in length."""
+    return [_body(path, row) for row in np.random.default_rng(1).normal(size=(BODIES, FEATURES)).round(4).tolist()]
+
+
+def _body(path: str, row: list[float]) -> bytes:
     if path == "/predict":
         return json.dumps({"input_data": [row]}).encode()
     tensor = {"name": "input", "shape": [1, FEATURES], "datatype": "FP32", "data": row}
