@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -11,7 +10,19 @@ import orjson
 
 OK = 200
 JSON = "application/json"
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}\r\n".encode() for status, phrase in _PHRASES.items()}
 
 
 class Request(NamedTuple):

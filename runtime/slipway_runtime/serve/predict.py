@@ -1,5 +1,6 @@
 """The short form: ``POST /predict`` with rows in and predictions out."""
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import orjson
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.model import ServedModel
-from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, array_from_json, count
+from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, array_from_json, count, floats_from_json
 
 _PROBABILITIES = "probabilities"
 _MATRIX = 2
@@ -23,6 +24,29 @@ def decode(document: dict[str, Any], model: ServedModel) -> InferenceRequest:
         BadInput: with the input's name and what was expected of it.
     """
     data = document.get("input_data")
+    return _usual(data, model) or _checked(data, model)
+
+
+def _usual(data: object, model: ServedModel) -> InferenceRequest | None:
+    """Read the form that nearly every request has: flat rows of floats for a model of one input.
+
+    None when anything is otherwise; ``_checked`` then reads the same data, and words what is wrong with it.
+    """
+    spec = model.only_floats
+    if spec is None or type(data) is not list or not data or not spec.shape or DYNAMIC in spec.shape[1:]:
+        return None
+    elements = count(spec.shape[1:])
+    if elements == 0 or spec.shape[0] not in (DYNAMIC, len(data)):
+        return None
+    for row in data:
+        if type(row) is not list or len(row) != elements:
+            return None
+    flat = data[0] if len(data) == 1 else list(chain.from_iterable(data))
+    array = floats_from_json(spec, flat, [len(data), *spec.shape[1:]])
+    return None if array is None else InferenceRequest({spec.name: array})
+
+
+def _checked(data: Any, model: ServedModel) -> InferenceRequest:
     specs = model.signature.inputs
     if data is None:
         raise BadInput('"input_data" is missing; a list of rows was expected, as in {"input_data": [[1.0, 2.0]]}')

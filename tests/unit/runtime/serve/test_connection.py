@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 from tests.unit.runtime.serve.process import Served
 
+from slipway_runtime.serve.errors import Fault
+from slipway_runtime.serve.messages import NOBODY, Response, head_of
+
 BODY = json.dumps({"input_data": [[1, 2, 3, 4]]}).encode()
 OTHER = json.dumps({"input_data": [[1, 2, 3, 4], [4, 3, 2, 1]]}).encode()
 LIVE = b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -149,6 +152,11 @@ def test_what_is_no_request_is_refused_and_ends(many: Served, sent: bytes, statu
         assert (code, headers["connection"]) == (status, "close")
         assert json.loads(body)["error"]
         assert wire.ended()
+
+
+def test_every_refusal_has_a_status_line() -> None:
+    for fault in Fault:
+        assert head_of(Response(fault, b""), NOBODY, b"now").startswith(b"HTTP/1.1 %d " % fault)
 
 
 def test_nothing_stays_in_flight(many: Served, wire: Wire) -> None:
