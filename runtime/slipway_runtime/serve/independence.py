@@ -75,7 +75,7 @@ def _row(spec: TensorSpec, magnitude: float) -> Array:
     """Numbers without order, other ones for each magnitude; ``numpy.random`` would cost 40 ms of the start."""
     shape = (1, *spec.shape[1:])
     steps = np.arange(1, count(shape) + 1) * (1.0 + magnitude)
-    values = np.modf(np.sin(steps) * 43758.5453)[0].reshape(shape)
+    values: Array = np.modf(np.sin(steps) * 43758.5453)[0].reshape(shape)
     if spec.dtype.kind == "f":
         return (values * magnitude).astype(spec.dtype)
     # Small enough for every index and token that a model might take.
