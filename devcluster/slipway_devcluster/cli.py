@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--nodes", type=int, default=1, metavar="N", help="number of nodes (default: 1)")
     up.add_argument("--control-plane-only", action="store_true", help="API server and controllers, no node")
     up.add_argument("--controllers", default="*", help="controllers to run, as kube-controller-manager takes them")
+    up.add_argument("--audit", action="store_true", help="the API server writes down what ServiceAccounts ask of it")
     add("down", "remove the cluster with all its data")
     add("status", "print components and nodes as JSON")
     add("list", "print the names of the clusters")
@@ -107,7 +108,7 @@ def _life(arguments: argparse.Namespace, cluster: Cluster) -> None:
             print(as_json({name: str(path) for name, path in binaries.binary_paths().items()}))
         case "up":
             only, controllers = arguments.control_plane_only, arguments.controllers
-            cluster.up(arguments.nodes, control_plane_only=only, controllers=controllers)
+            cluster.up(arguments.nodes, control_plane_only=only, controllers=controllers, audit=arguments.audit)
             print(f"export KUBECONFIG={cluster.kubeconfig}")
         case "down":
             cluster.down()

@@ -34,8 +34,11 @@ def etcd(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths) -
     return _component(ETCD, argv, addresses, paths)
 
 
-def api_server(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths) -> Component:
-    """The API server with the authorization of a real cluster: Node and RBAC, and NodeRestriction."""
+def api_server(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, *, audit: bool) -> Component:
+    """The API server with the authorization of a strict cluster: Node and RBAC, and who may set owner references.
+
+    With `audit` it writes down the requests that the policy in `paths` names.
+    """
     pki = paths.pki
     argv = [
         str(binaries["kube-apiserver"]),
@@ -44,7 +47,7 @@ def api_server(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPa
         f"--secure-port={API_PORT}",
         "--allow-privileged=true",
         "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction",
+        "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
         f"--client-ca-file={pki / 'ca.crt'}",
         f"--tls-cert-file={pki / 'apiserver.crt'}",
         f"--tls-private-key-file={pki / 'apiserver.key'}",
@@ -65,6 +68,8 @@ def api_server(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPa
         f"--service-cluster-ip-range={addresses.services}",
         "--shutdown-delay-duration=0s",
     ]
+    if audit:
+        argv += [f"--audit-policy-file={paths.audit_policy}", f"--audit-log-path={paths.audit_log}"]
     return _component(API_SERVER, argv, addresses, paths)
 
 

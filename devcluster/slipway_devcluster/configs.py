@@ -33,6 +33,21 @@ def corefile(addresses: Addresses, kubeconfig: Path) -> str:
 """
 
 
+def audit_policy() -> str:
+    """Who asked for what, of every ServiceAccount but the control plane's own; a watch counts when it starts."""
+    return yaml.safe_dump(
+        {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived"],
+            "rules": [
+                {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
+                {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+            ],
+        },
+    )
+
+
 def kube_proxy(addresses: Addresses, kubeconfig: Path, listen: str) -> str:
     """kube-proxy by nftables; conntrack limits stay the machine's."""
     return yaml.safe_dump(

@@ -37,7 +37,9 @@ class ControlPlane:
         network.create_control_plane(addresses)
         self._supervisor.start(components.etcd(self.binaries, addresses, self.paths))
         certificates.make_certificates(self.binaries["kubeadm"], addresses, self.paths)
-        self._supervisor.start(components.api_server(self.binaries, addresses, self.paths))
+        if self.state.audit:
+            write_if_changed(self.paths.audit_policy, configs.audit_policy())
+        self._supervisor.start(components.api_server(self.binaries, addresses, self.paths, audit=self.state.audit))
         self._supervisor.start(
             components.controller_manager(self.binaries, addresses, self.paths, self.state.controllers),
         )

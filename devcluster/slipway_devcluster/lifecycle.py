@@ -69,13 +69,16 @@ class Lifecycle:
         argv: list[str | Path] = [self.binary("kubectl"), "--kubeconfig", self.kubeconfig, *words]
         return run(argv, stdin=stdin, timeout=timeout)
 
-    def up(self, nodes: int = 1, *, control_plane_only: bool = False, controllers: str = "*") -> None:
+    def up(
+        self, nodes: int = 1, *, control_plane_only: bool = False, controllers: str = "*", audit: bool = False
+    ) -> None:
         """Bring the cluster up, or complete it: starts only what does not run; adds nodes, removes none.
 
         Args:
             nodes: how many nodes, 1 to 32; ignored when `control_plane_only`.
             control_plane_only: etcd, API server and controllers, no node: pods stay Pending.
             controllers: which controllers run, in the syntax of kube-controller-manager's flag.
+            audit: whether the API server writes down what ServiceAccounts ask of it; see `paths.audit_log`.
 
         Raises:
             DevclusterError: a component did not come up; the message has the tail of its log.
@@ -88,7 +91,7 @@ class Lifecycle:
         )
         programs = binaries.binary_paths(("kubernetes",) if control_plane_only else ("kubernetes", "coredns"))
         with locked(_lock(self.name)):
-            state = self._decide(nodes, control_plane_only=control_plane_only, controllers=controllers)
+            state = self._decide(nodes, control_plane_only=control_plane_only, controllers=controllers, audit=audit)
             control_plane = ControlPlane(state, self.paths, programs)
             with step(f"control plane of {self.name}"):
                 control_plane.up()
@@ -200,7 +203,7 @@ class Lifecycle:
 
         wait_until(ready, what=f"Ready of {len(nodes)} nodes", seconds=120, every=0.3, explain=explain)
 
-    def _decide(self, nodes: int, *, control_plane_only: bool, controllers: str) -> ClusterState:
+    def _decide(self, nodes: int, *, control_plane_only: bool, controllers: str, audit: bool) -> ClusterState:
         state = load_state(self.paths.state)
         if state is not None:
             if state.control_plane_only != control_plane_only:
@@ -217,6 +220,7 @@ class Lifecycle:
                 nodes=nodes,
                 control_plane_only=control_plane_only,
                 controllers=controllers,
+                audit=audit,
             )
             save(self.paths.state, state)
             network.create_control_plane(state.addresses)

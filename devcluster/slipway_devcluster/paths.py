@@ -70,6 +70,16 @@ class ClusterPaths:
         return self.root / "logs"
 
     @property
+    def audit_policy(self) -> Path:
+        """Which requests the API server writes down, where it does."""
+        return self.root / "audit-policy.yaml"
+
+    @property
+    def audit_log(self) -> Path:
+        """Requests to the API server as JSON lines, where it writes them down."""
+        return self.logs / "audit.log"
+
+    @property
     def processes(self) -> Path:
         """One identity file per running component."""
         return self.root / "processes"

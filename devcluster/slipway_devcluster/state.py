@@ -40,6 +40,7 @@ class ClusterState(BaseModel):
     nodes: int
     control_plane_only: bool
     controllers: str = "*"
+    audit: bool = False
 
     @property
     def addresses(self) -> Addresses:

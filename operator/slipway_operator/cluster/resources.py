@@ -52,7 +52,9 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 OWNERS = (TRAINING_JOBS, COMPRESSION_JOBS, MODEL_SERVICES)
 APPLIED = (JOBS, SERVICES, SERVICE_ACCOUNTS, DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES)
-"""Kinds that plans apply and delete."""
+"""Kinds that plans apply."""
+DELETED = (JOBS, SERVICES, NETWORK_POLICIES)
+"""Kinds that plans delete: what a run leaves. The others go with their owner, by garbage collection."""
 OBSERVED = (PODS, REPLICA_SETS)
 """Kinds that other controllers make for ours."""
 CHILDREN = APPLIED + OBSERVED

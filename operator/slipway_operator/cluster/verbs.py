@@ -2,7 +2,7 @@
 
 from slipway_operator.api.grants import Grant, Scope
 from slipway_operator.api.meta import GROUP
-from slipway_operator.cluster.resources import APPLIED, LEASES, OBSERVED, OWNERS
+from slipway_operator.cluster.resources import APPLIED, DELETED, LEASES, OBSERVED, OWNERS
 from slipway_operator.domain.planning import STORE_SECRET
 
 ROOT_SECRET = "slipway-store-root"  # noqa: S105 - the Secret's name
@@ -10,11 +10,17 @@ LEASE_NAME = "slipway-operator"
 
 _OWNED = tuple(Grant(resource.group, resource.plural, ("list", "watch")) for resource in OWNERS)
 _STATUSES = tuple(Grant(resource.group, f"{resource.plural}/status", ("patch",)) for resource in OWNERS)
-# An apply that creates needs `create` besides `patch`. `blockOwnerDeletion` needs `update` on the owners' finalizers
-# where the admission plugin OwnerReferencesPermissionEnforcement runs (OpenShift).
+# `blockOwnerDeletion` of a child needs `update` on its owner's finalizers where the admission plugin
+# OwnerReferencesPermissionEnforcement runs (OpenShift).
 _FINALIZERS = tuple(Grant(GROUP, f"{resource.plural}/finalizers", ("update",)) for resource in OWNERS)
+# An apply that creates needs `create` besides `patch`.
 _APPLIED = tuple(
-    Grant(resource.group, resource.plural, ("create", "delete", "list", "patch", "watch")) for resource in APPLIED
+    Grant(
+        resource.group,
+        resource.plural,
+        ("create", *(("delete",) if resource in DELETED else ()), "list", "patch", "watch"),
+    )
+    for resource in APPLIED
 )
 _OBSERVED = tuple(Grant(resource.group, resource.plural, ("list", "watch")) for resource in OBSERVED)
 
@@ -35,10 +41,8 @@ GRANTS: tuple[Grant, ...] = (
     Grant(LEASES.group, LEASES.plural, ("get", "update"), Scope.OWN, names=(LEASE_NAME,)),
 )
 
-IMPLICIT: frozenset[tuple[str, str, str]] = frozenset(
-    # The API server asks for these on behalf of another request; no call of ours names them.
-    {(GROUP, f"{resource.plural}/finalizers", "update") for resource in OWNERS}
-)
+IMPLICIT = frozenset(_FINALIZERS)
+"""Asked for by the API server on behalf of another request; no request of ours names them."""
 
 
 def granted() -> frozenset[tuple[str, str, str]]:

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.operator.identity import operator_kubeconfig
+from tests.cluster.operator.audit import judge
+from tests.cluster.operator.identity import Identity
 
 from slipway_devcluster import Cluster
 
@@ -22,15 +23,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    found = Cluster("operator-tests")
+def identities() -> list[Identity]:
+    """All identities that operators of the module have had so far."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def cluster(identities: list[Identity]) -> Iterator[Cluster]:
+    """At the end it judges the whole module: no operator asked for anything that the table does not grant."""
+    found = Cluster(os.environ.get("SLIPWAY_OPERATOR_CLUSTER", "operator-tests"))
     # What an interrupted run left behind must not be seen by this one.
     found.down()
     try:
-        found.up(control_plane_only=True)
+        found.up(control_plane_only=True, audit=True)
         found.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield found
+        assert not judge(found, identities).beyond
     finally:
         found.down()
 
@@ -43,10 +52,24 @@ def own_namespace(cluster: Cluster) -> str:
     return name
 
 
+Become = Callable[[Identity], Path]
+
+
 @pytest.fixture
-def identity(cluster: Cluster, own_namespace: str, tmp_path: Path) -> Path:
+def become(cluster: Cluster, identities: list[Identity], tmp_path: Path) -> Become:
+    """Make an identity; its kubeconfig."""
+
+    def made(identity: Identity) -> Path:
+        identities.append(identity)
+        return identity.kubeconfig(cluster, tmp_path)
+
+    return made
+
+
+@pytest.fixture
+def identity(become: Become, own_namespace: str) -> Path:
     """A kubeconfig of a ServiceAccount that holds the declared permissions and no other."""
-    return operator_kubeconfig(cluster, own_namespace, tmp_path)
+    return become(Identity(own_namespace))
 
 
 @pytest.fixture

@@ -56,6 +56,42 @@ def reason(cluster: Cluster, namespace: str, resource: str, name: str) -> str:
     return next((str(one["reason"]) for one in conditions if one["type"] == "Ready"), "")
 
 
+def message(cluster: Cluster, namespace: str, resource: str, name: str) -> str:
+    """Message of an object's Ready condition; empty without one."""
+    found = json.loads(cluster.kubectl("-n", namespace, "get", resource, name, "-o", "json"))
+    conditions = found.get("status", {}).get("conditions", [])
+    return next((str(one["message"]) for one in conditions if one["type"] == "Ready"), "")
+
+
+def pods(cluster: Cluster, namespace: str, name: str) -> list[dict[str, Any]]:
+    """Pods of an object of ours, in order of their names."""
+    selector = f"--selector=slipway.dev/name={name}"
+    found = json.loads(cluster.kubectl("-n", namespace, "get", "pods", selector, "-o", "json"))["items"]
+    return sorted(found, key=lambda one: str(one["metadata"]["name"]))
+
+
+def tell_pod(cluster: Cluster, namespace: str, pod: str, status: dict[str, Any]) -> None:
+    """Write a pod's status as a kubelet or the scheduler would; a control plane alone has neither."""
+    cluster.kubectl(
+        "-n",
+        namespace,
+        "patch",
+        "pod",
+        pod,
+        "--subresource=status",
+        "--type=strategic",
+        "-p",
+        json.dumps({"status": status}),
+    )
+
+
+def ended(code: int, message: str = "") -> dict[str, Any]:
+    """Status of a pod whose program has ended."""
+    state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": message}}
+    container = {"name": "train", "image": "train:1", "imageID": "", "ready": False, "restartCount": 0, "state": state}
+    return {"phase": "Failed" if code else "Succeeded", "containerStatuses": [container]}
+
+
 def secret(cluster: Cluster, namespace: str, name: str) -> dict[str, str]:
     """A Secret's values; empty when there is none."""
     found = cluster.kubectl("-n", namespace, "get", "secret", name, "-o", "json", "--ignore-not-found")
@@ -69,9 +105,9 @@ def training_job(name: str, **spec: Any) -> dict[str, Any]:
 
 
 def compression_job(name: str, source: str) -> dict[str, Any]:
-    """A CompressionJob of a TrainingJob's model."""
+    """A CompressionJob of a TrainingJob's model, or of the artifact at a URI."""
     spec = {
-        "source": {"from": {"kind": "TrainingJob", "name": source}},
+        "source": {"uri": source} if "://" in source else {"from": {"kind": "TrainingJob", "name": source}},
         "passes": [{"quantize": {"scheme": "int8-dynamic"}}],
         "evaluation": {"dataset": {"uri": "builtin://digits"}},
     }
