@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.bench.operator.process import OperatorProcess
-from tests.cluster.operator.audit import judge, permissions
+from tests.cluster.operator.audit import asked, judge, permissions
 from tests.cluster.operator.conftest import Become, GatewayProcess
 from tests.cluster.operator.identity import Identity
 from tests.cluster.operator.world import (
@@ -30,8 +30,9 @@ from tests.cluster.operator.world import (
 
 from slipway_devcluster import Cluster
 from slipway_operator import install_check
-from slipway_operator.api.grants import Grant
+from slipway_operator.api.grants import Grant, Scope
 from slipway_operator.cluster.verbs import GRANTS, IMPLICIT
+from slipway_operator.domain.planning import STORE_SECRET
 
 SHA = "b" * 64
 
@@ -62,6 +63,34 @@ def test_children_need_the_permission_to_set_finalizers_of_their_owner(
             until(f"{name} says why", partial(_refused, cluster, namespace, resource, name))
             assert "can't set finalizers on" in message(cluster, namespace, resource, name)
     assert not [name for name in names(cluster, namespace) if name.startswith(("Job/", "Deployment/"))]
+
+
+def test_the_key_of_an_external_store_is_given_on_and_no_secret_of_a_user_is_read(
+    cluster: Cluster, become: Become, own_namespace: str, namespace: str, log: Path
+) -> None:
+    # The chart grants this where values name the Secret; see its template store-role.yaml.
+    key = Grant("", "secrets", ("get",), Scope.OWN, names=("company-store",))
+    identity = Identity(own_namespace, grants=(*GRANTS, key))
+    store = {"STORE_URI": "s3://models/team/", "STORE_ENDPOINT": "https://s3.example.org", "STORE_REGION": "eu-north-1"}
+    settings = {"NAMESPACE": own_namespace, "STORE_MODE": "external", "STORE_ROOT_SECRET": "company-store", **store}
+    values = {"accessKeyId": "AKIA", "secretAccessKey": "s3cret"}
+    cluster.kubectl("-n", namespace, "create", "secret", "generic", "private", "--from-literal=password=x")
+    apply(cluster, namespace, training_job("digits"))
+    with OperatorProcess(become(identity), log, extra=settings) as operator:
+        operator.wait_leading()
+        until("it says what is missing", lambda: reason(cluster, namespace, "trj", "digits") == "StoreUnavailable")
+        assert "company-store does not exist; create it" in message(cluster, namespace, "trj", "digits")
+        literals = [f"--from-literal={name}={value}" for name, value in values.items()]
+        cluster.kubectl("-n", own_namespace, "create", "secret", "generic", "company-store", *literals)
+        until("pods have the key", lambda: bool(secret(cluster, namespace, STORE_SECRET)), 90)
+        until("training starts", lambda: reason(cluster, namespace, "trj", "digits") == "Starting")
+    endpoint, region = store["STORE_ENDPOINT"], store["STORE_REGION"]
+    expected = {"uri": store["STORE_URI"], "endpoint": endpoint, "region": region, **values}
+    assert secret(cluster, namespace, STORE_SECRET) == expected
+    about = [one for one in asked(cluster, own_namespace).requests if one.resource == "secrets"]
+    read = {(one.verb, one.namespace, one.name) for one in about if one.verb != "patch"}
+    assert read == {("get", own_namespace, "company-store")}
+    assert {one.name for one in about if one.verb == "patch"} == {STORE_SECRET}
 
 
 def _refused(cluster: Cluster, namespace: str, resource: str, name: str) -> bool:

@@ -49,18 +49,24 @@ def names(cluster: Cluster, namespace: str) -> set[str]:
     return set(versions(cluster, namespace))
 
 
+def status(cluster: Cluster, namespace: str, resource: str, name: str) -> dict[str, Any]:
+    """An object's status; empty without one."""
+    found: dict[str, Any] = json.loads(cluster.kubectl("-n", namespace, "get", resource, name, "-o", "json"))
+    return dict(found.get("status", {}))
+
+
 def reason(cluster: Cluster, namespace: str, resource: str, name: str) -> str:
     """Reason of an object's Ready condition; empty without one."""
-    found = json.loads(cluster.kubectl("-n", namespace, "get", resource, name, "-o", "json"))
-    conditions = found.get("status", {}).get("conditions", [])
-    return next((str(one["reason"]) for one in conditions if one["type"] == "Ready"), "")
+    return _ready(status(cluster, namespace, resource, name), "reason")
 
 
 def message(cluster: Cluster, namespace: str, resource: str, name: str) -> str:
     """Message of an object's Ready condition; empty without one."""
-    found = json.loads(cluster.kubectl("-n", namespace, "get", resource, name, "-o", "json"))
-    conditions = found.get("status", {}).get("conditions", [])
-    return next((str(one["message"]) for one in conditions if one["type"] == "Ready"), "")
+    return _ready(status(cluster, namespace, resource, name), "message")
+
+
+def _ready(told: dict[str, Any], field: str) -> str:
+    return next((str(one[field]) for one in told.get("conditions", []) if one["type"] == "Ready"), "")
 
 
 def pods(cluster: Cluster, namespace: str, name: str) -> list[dict[str, Any]]:
