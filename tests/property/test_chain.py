@@ -167,6 +167,13 @@ class Chain(RuleBasedStateMachine):
     def user_suspends(self, which: ObjectKey, value: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         self._edit(which, {"suspend": value})
 
+    @rule(
+        which=st.sampled_from([("TrainingJob", "digits"), ("CompressionJob", "small")]),
+        memory=st.sampled_from(("1Gi", "2Gi")),
+    )
+    def user_changes_settings(self, which: ObjectKey, memory: str) -> None:
+        self._edit(which, {"podTemplate": {"resources": {"memory": memory}}})
+
     @rule(count=st.integers(0, 3))
     def user_scales(self, count: int) -> None:
         self._edit(("ModelService", "small"), {"replicas": count})
@@ -273,6 +280,20 @@ class Chain(RuleBasedStateMachine):
     def clock_is_set_back(self, seconds: int) -> None:
         self.world.now -= timedelta(seconds=seconds)
 
+    def _mend(self) -> None:
+        """Other settings bring every run to its end that failed for anything but its gate."""
+        failed = [which for which in OBJECTS if _failed(self._status(*which))]
+        mended = [which for which in failed if self._status(*which)["lastFailure"]["reason"] != "GateRefused"]
+        runs = {which: self._status(*which)["run"] for which in mended}
+        for which in mended:
+            self._edit(which, {"podTemplate": {"resources": {"memory": "3Gi"}}})
+        settle(self.world)
+        for which, run in runs.items():
+            event(f"{which[0]} was mended")
+            assert not _failed(self._status(*which))
+            if which[0] == "TrainingJob":
+                assert self._status(*which)["artifactRun"] == run
+
     @invariant()
     def what_is_published_is_in_the_store(self) -> None:
         for kind, name in OBJECTS:
@@ -318,6 +339,7 @@ class Chain(RuleBasedStateMachine):
                 world.put(*which, {"spec": clone(dict(spec))})
             self._edit(which, {} if which[0] == "ModelService" else {"suspend": False})
         settle(world)
+        self._mend()
         again = [which for which in OBJECTS if _failed(self._status(*which))]
         for which in again:
             self._edit(which, {"rerun": "after-failure"})

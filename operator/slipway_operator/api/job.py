@@ -40,7 +40,9 @@ class Restarts(SpecModel):
     """Restarts of the active run."""
 
     counted: int = Field(0, ge=0, description="Restarts that count towards failurePolicy.maxRestarts.")
-    free: int = Field(0, ge=0, description="Restarts after preemption or node loss.")
+    free: int = Field(
+        0, ge=0, description="Restarts that do not: after preemption, node loss, suspension or changed settings."
+    )
 
 
 class RunProgress(SpecModel):
@@ -64,6 +66,9 @@ class JobStatus(SpecModel):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = Field(default=(), description="Conditions.")
     run: str | None = Field(None, max_length=16, description="Identity of what the spec means.")
     attempt: int = Field(0, ge=0, description="Attempt of that run, from 1.")
+    attempt_settings: str | None = Field(
+        None, max_length=16, description="Identity of the settings that the attempt was started with."
+    )
     restarts: Restarts = Field(default=Restarts(), description="Restarts of that run.")
     stuck: int = Field(0, ge=0, description="Failed attempts in a row that got no further.")
     furthest_step: int = Field(0, ge=0, description="Furthest step that an ended attempt of this run reported.")

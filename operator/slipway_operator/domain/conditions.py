@@ -97,6 +97,11 @@ def shorten(message: str, limit: int = MESSAGE_LIMIT) -> str:
     return message if len(message) <= limit else f"{message[: limit - 1]}…"
 
 
+def sentence(text: str) -> str:
+    """The text with an end, so that another sentence can follow; programs' own words often have none."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def find(found: Iterable[Condition], kind: ConditionType) -> Condition | None:
     """The condition of that type."""
     return next((one for one in found if one.type is kind), None)

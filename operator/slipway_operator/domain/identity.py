@@ -25,7 +25,13 @@ SETTINGS_OUTSIDE_A_RUN = frozenset(
 )
 """Fields that say how a run is carried out, not what it means; changing them starts no new run."""
 
+ATTEMPT_SETTINGS = frozenset(
+    {"nodes", "processes_per_node", "gpus", "checkpoint", "failure_policy", "pod_template"},
+)
+"""Those of them that an attempt is started with: changing one may mend what made a run fail."""
+
 RUN_LENGTH = 16
+SETTINGS_LENGTH = 10
 REVISION_LENGTH = 10
 
 
@@ -53,6 +59,12 @@ def meaning(spec: BaseModel) -> dict[str, Any]:
 def run_hash(kind: Kind, spec: BaseModel, inputs: Mapping[str, str]) -> str:
     """Identity of a run: 16 hexadecimal digits over kind, meaning of the spec and identities of its inputs."""
     return fingerprint({"kind": kind.value, "spec": meaning(spec), "inputs": dict(inputs)}, RUN_LENGTH)
+
+
+def settings_hash(spec: BaseModel) -> str:
+    """What an attempt is started with, besides what the run means: 10 hexadecimal digits, defaults dropped."""
+    dumped = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=set(ATTEMPT_SETTINGS))
+    return fingerprint(dumped, SETTINGS_LENGTH)
 
 
 def revision_hash(artifact: Mapping[str, str], serving: Mapping[str, Any]) -> str:

@@ -2,15 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from slipway_operator.api.job import JobStatus
+from slipway_operator.api.conditions import Reason
+from slipway_operator.api.job import JobStatus, Restarts
 from slipway_operator.api.meta import FailurePolicy
+from slipway_operator.domain.conditions import sentence
 from slipway_operator.domain.times import moment, remaining
+
+StatusT = TypeVar("StatusT", bound=JobStatus)
 
 FIRST_DELAY = 10.0
 LARGEST_DELAY = 300.0
 FREE_DELAY = 5.0
 """Seconds before an attempt that follows a preemption or a lost node."""
+
+FREE_REASONS = frozenset({Reason.PREEMPTED, Reason.NODE_LOST, Reason.ATTEMPT_LOST, Reason.RESULT_LOST})
+"""Ends of an attempt that are nobody's fault and so not counted."""
+
+GO_ON = (
+    "Change spec.podTemplate, spec.failurePolicy or another setting of attempts to go on from the newest checkpoint,"
+    " or spec.rerun to start over."
+)
+"""What a person can do about a run that was given up."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +40,13 @@ def delay(counted: int) -> float:
     return min(LARGEST_DELAY, FIRST_DELAY * 2.0 ** min(max(counted - 1, 0), 10))
 
 
-def backoff_left(status: JobStatus, *, free: bool, now: datetime) -> float:
+def backoff_left(status: JobStatus, now: datetime) -> float:
     """Seconds until the next attempt may start, from the time of the failure in the status."""
     failure = status.last_failure
     if failure is None or failure.attempt != status.attempt:
         return 0.0
-    return remaining(moment(failure.time), FREE_DELAY if free else delay(status.restarts.counted), now)
+    wait = FREE_DELAY if failure.reason in FREE_REASONS else delay(status.restarts.counted)
+    return remaining(moment(failure.time), wait, now)
 
 
 def stuck_after(status: JobStatus) -> tuple[int, int]:
@@ -52,14 +67,36 @@ def given_up(status: JobStatus, policy: FailurePolicy, *, stuck: int, furthest: 
         return GivenUp(
             no_progress=True,
             message=f"{stuck} attempts in a row ended at step {furthest} or earlier "
-            f"(failurePolicy.noProgressLimit is {policy.no_progress_limit}): {cause} "
-            "Set spec.rerun to another text to try again.",
+            f"(failurePolicy.noProgressLimit is {policy.no_progress_limit}): {sentence(cause)} {GO_ON}",
         )
     if status.restarts.counted >= policy.max_restarts:
         return GivenUp(
             no_progress=False,
             message=f"Given up after {status.restarts.counted} restarts "
-            f"(failurePolicy.maxRestarts is {policy.max_restarts}): {cause} "
-            "Set spec.rerun to another text to try again.",
+            f"(failurePolicy.maxRestarts is {policy.max_restarts}): {sentence(cause)} {GO_ON}",
         )
     return None
+
+
+def changed(status: JobStatus, settings: str) -> bool:
+    """Whether an attempt that starts with these settings starts with others than the last one."""
+    return status.attempt_settings not in {None, settings}
+
+
+def mended(status: JobStatus, settings: str) -> bool:
+    """Whether changed settings may overcome the failure. What a gate refuses, no setting changes."""
+    refused = status.last_failure is not None and status.last_failure.reason == Reason.GATE_REFUSED
+    return changed(status, settings) and not refused
+
+
+def forgiven(status: StatusT) -> StatusT:
+    """The status of a run that goes on after its settings were changed: all attempts so far count no more."""
+    restarts = Restarts(counted=0, free=status.attempt)
+    return status.model_copy(update={"restarts": restarts, "stuck": 0, "finished_at": None})
+
+
+def counted(status: StatusT, *, free: bool) -> StatusT:
+    """The status with one more restart."""
+    name = "free" if free else "counted"
+    restarts = status.restarts.model_copy(update={name: getattr(status.restarts, name) + 1})
+    return status.model_copy(update={"restarts": restarts})

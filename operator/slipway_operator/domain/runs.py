@@ -6,7 +6,7 @@ the next one starts, so a crash between any two writes leads back to the same de
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic
 
@@ -22,15 +22,15 @@ from slipway_operator.domain.conditions import (
     stuck,
 )
 from slipway_operator.domain.failure import Ended, as_failure, settled
+from slipway_operator.domain.identity import settings_hash
 from slipway_operator.domain.observed import Job, Pod, SeenObject
 from slipway_operator.domain.outline import Outline, StatusT, children, plan_of, seen
 from slipway_operator.domain.planning import Plan, Snapshot
-from slipway_operator.domain.restarts import backoff_left, given_up, stuck_after
+from slipway_operator.domain.restarts import backoff_left, changed, counted, forgiven, given_up, mended, stuck_after
 from slipway_operator.domain.times import moment, remaining, stamp
 from slipway_operator.domain.waiting import pod_trouble, refused
 from slipway_runtime.spec.summary import Summary
 
-FREE_REASONS = frozenset({Reason.PREEMPTED, Reason.NODE_LOST, Reason.ATTEMPT_LOST, Reason.RESULT_LOST})
 LOOK_AGAIN = 5.0
 """Seconds between looks at something whose end no event may announce, such as a node that is gone."""
 
@@ -68,7 +68,9 @@ class Course(Generic[StatusT]):
         if status.artifact is not None and status.artifact_run == self.task.run:
             return self._finished(status, standings.published(status))
         if status.finished_at is not None:
-            return self._finished(status, standings.failed(status))
+            if not mended(status, self._settings):
+                return self._finished(status, standings.failed(status))
+            status = forgiven(status)
         for attempt in sorted(self.jobs, reverse=True):
             summary = verdict.published(self.jobs[attempt], self._pods_of(attempt))
             if summary is not None:
@@ -83,7 +85,7 @@ class Course(Generic[StatusT]):
         if status.run == self.task.run:
             return status
         fresh = JobStatus()
-        names = ("attempt", "restarts", "stuck", "furthest_step", "progress", "last_failure")
+        names = ("attempt", "restarts", "stuck", "furthest_step", "progress", "last_failure", "attempt_settings")
         times = ("started_at", "attempt_started_at", "finished_at")
         cleared = {name: getattr(fresh, name) for name in (*names, *times)}
         return status.model_copy(update={**cleared, "run": self.task.run})
@@ -99,6 +101,7 @@ class Course(Generic[StatusT]):
         return status.model_copy(
             update={
                 "attempt": newest,
+                "attempt_settings": self._settings,
                 "restarts": restarts,
                 "progress": None,
                 "attempt_started_at": created,
@@ -110,7 +113,7 @@ class Course(Generic[StatusT]):
         """The active attempt: does it run, or how did it end?"""
         job = self.jobs.get(status.attempt)
         if self.task.spec.suspend and (job is None or not job.finished):
-            return self._between(_count(status, free=True))
+            return self._between(counted(status, free=True))
         if job is None:
             left = remaining(moment(status.attempt_started_at), verdict.VIEW_LAG, self.now)
             if left > 0:
@@ -133,6 +136,8 @@ class Course(Generic[StatusT]):
         if trouble is not None:
             standing = (going if trouble.passing else stuck)(trouble.reason, trouble.message)
             status = self._note(status, Ended(trouble.reason, trouble.message, trouble.pod))
+            if changed(status, self._settings):
+                return self._between(counted(status, free=True))
         elif pods and all(pod.status.phase == "Running" for pod in pods):
             standing = going(Reason.RUNNING, f"Attempt {status.attempt} is running.")
         else:
@@ -152,7 +157,7 @@ class Course(Generic[StatusT]):
         if ended.permanent:
             return self._fail(status, ended.reason, f"{ended.message} {standings.RERUN}")
         if ended.free:
-            return self._between(_count(status, free=True))
+            return self._between(counted(status, free=True))
         times, furthest = stuck_after(status)
         cause = f"{ended.reason}: {ended.message}"
         end = given_up(status, self.task.spec.failure_policy, stuck=times, furthest=furthest, cause=cause)
@@ -160,7 +165,7 @@ class Course(Generic[StatusT]):
         if end is not None:
             reason = Reason.NO_PROGRESS if end.no_progress else Reason.RESTART_LIMIT_EXCEEDED
             return self._fail(status, reason, end.message)
-        return self._between(_count(status, free=False))
+        return self._between(counted(status, free=False))
 
     def _between(self, status: StatusT) -> Outline[StatusT]:
         """No attempt is active: stop what is left of the last one, wait, and start the next one when it may."""
@@ -172,9 +177,7 @@ class Course(Generic[StatusT]):
             return Outline(status, standing, delete=left_over)
         if self.task.needs_store and not self.snapshot.store.ready:
             return Outline(status, standings.waiting_for_store(self.snapshot), delete=left_over, wants_store=True)
-        failure = status.last_failure
-        free = failure is not None and failure.reason in FREE_REASONS
-        wait = backoff_left(status, free=free, now=self.now)
+        wait = backoff_left(status, self.now)
         if wait > 0:
             return Outline(status, standings.after(status), delete=left_over, requeue_after=wait)
         return self._start(status, left_over)
@@ -191,6 +194,7 @@ class Course(Generic[StatusT]):
         status = status.model_copy(
             update={
                 "attempt": attempt,
+                "attempt_settings": self._settings,
                 "progress": None,
                 "attempt_started_at": started,
                 "started_at": status.started_at or started,
@@ -224,7 +228,13 @@ class Course(Generic[StatusT]):
         )
         return self._finished(status, standings.published(status))
 
+    @property
+    def _settings(self) -> str:
+        return settings_hash(self.task.spec)
+
     def _fail(self, status: StatusT, reason: Reason, message: str) -> Outline[StatusT]:
+        if mended(status, self._settings):
+            return self._between(forgiven(status))
         return self._finished(status, Standing(Position.FAILED, reason, shorten(message)))
 
     def _finished(self, status: StatusT, standing: Standing) -> Outline[StatusT]:
@@ -270,14 +280,4 @@ def course(snapshot: Snapshot, task: Task[StatusT], status: StatusT, now: dateti
     stale = tuple(one for one in seen(snapshot, "Service", SeenObject) if one.run != task.run and not one.deleting)
     delete = found.delete + tuple(one for one in stale if one not in found.delete)
     kept = found.status.model_copy(update={"history": found.status.history[: task.spec.history]})
-    return plan_of(
-        snapshot,
-        Outline(kept, found.standing, found.apply, delete, found.requeue_after, found.wants_store, found.poll),
-        now,
-    )
-
-
-def _count(status: StatusT, *, free: bool) -> StatusT:
-    name = "free" if free else "counted"
-    restarts = status.restarts.model_copy(update={name: getattr(status.restarts, name) + 1})
-    return status.model_copy(update={"restarts": restarts})
+    return plan_of(snapshot, replace(found, status=kept, delete=delete), now)

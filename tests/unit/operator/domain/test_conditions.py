@@ -105,21 +105,17 @@ def test_delay_doubles_up_to_five_minutes(counted: int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "free", "left"),
+    ("failure", "left"),
     [
-        (None, False, 0),
-        (Failure(reason="Crashed", message="", attempt=1, time=at()), False, 0),
-        (Failure(reason="Crashed", message="", attempt=2, time=at(-5)), False, 15),
-        (Failure(reason="NodeLost", message="", attempt=2, time=at(-1)), True, 4),
+        (None, 0),
+        (Failure(reason="Crashed", message="", attempt=1, time=at()), 0),
+        (Failure(reason="Crashed", message="", attempt=2, time=at(-5)), 15),
+        (Failure(reason="NodeLost", message="", attempt=2, time=at(-1)), 4),
     ],
 )
-def test_backoff_counts_from_the_failure_of_the_active_attempt(
-    failure: Failure | None,
-    free: bool,  # noqa: FBT001
-    left: float,
-) -> None:
+def test_backoff_counts_from_the_failure_of_the_active_attempt(failure: Failure | None, left: float) -> None:
     status = JobStatus(attempt=2, restarts=Restarts(counted=2), last_failure=failure)
-    assert backoff_left(status, free=free, now=NOW) == left
+    assert backoff_left(status, NOW) == left
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from slipway_operator.api.compressionjob import CompressionJobSpec
 from slipway_operator.api.trainingjob import TrainingJobSpec
-from slipway_operator.domain.identity import revision_hash, run_hash
+from slipway_operator.domain.identity import revision_hash, run_hash, settings_hash
 from slipway_operator.domain.planning import Kind
 
 BASE: dict[str, Any] = {"recipe": {"classifier": {}}, "dataset": {"uri": "builtin://digits"}}
@@ -84,6 +84,22 @@ def test_how_a_run_is_carried_out_and_defaults_are_not_part_of_it(change: dict[s
 )
 def test_what_a_run_means_is_its_identity(change: dict[str, Any]) -> None:
     assert identity(Kind.TRAINING_JOB, {**BASE, **change}, {}) != identity(Kind.TRAINING_JOB, BASE, {})
+
+
+# Golden as well: a hash that changes here would try every failed run again when the operator is upgraded.
+SETTINGS: list[tuple[dict[str, Any], str]] = [
+    ({}, "44136fa355"),
+    ({"suspend": True, "history": 9, "ttlSecondsAfterFinished": 60, "rerun": "x"}, "44136fa355"),
+    ({"podTemplate": {}, "nodes": 1, "failurePolicy": {"maxRestarts": 3}}, "44136fa355"),
+    ({"podTemplate": {"resources": {"memory": "4Gi"}, "nodeSelector": {"zone": "a"}}}, "9fadc9958b"),
+    ({"nodes": 2, "processesPerNode": 2, "gpus": 1, "checkpoint": {"every": 7}}, "9689ae4049"),
+    ({"failurePolicy": {"maxRestarts": 9}}, "5772a6cc39"),
+]
+
+
+@pytest.mark.parametrize(("settings", "expected"), SETTINGS)
+def test_settings_of_an_attempt_are_what_may_mend_it(settings: dict[str, Any], expected: str) -> None:
+    assert settings_hash(TrainingJobSpec.model_validate({**BASE, **settings})) == expected
 
 
 def test_a_revision_is_its_artifact_and_its_serving_configuration() -> None:

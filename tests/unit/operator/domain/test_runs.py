@@ -1,16 +1,11 @@
 """The course of a run, one decision at a time."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 from tests.unit.operator.domain.builders import (
     ARTIFACT,
     DIGEST,
     PUBLISHED,
-    TRAINING,
     Body,
-    applied,
     ask,
     at,
     condition,
@@ -21,50 +16,10 @@ from tests.unit.operator.domain.builders import (
     true,
     waiting,
 )
+from tests.unit.operator.domain.training import RUN, failing, name, started, status, train, wrote
 
-from slipway_operator.api.trainingjob import TrainingJobSpec
-from slipway_operator.domain.identity import run_hash
-from slipway_operator.domain.planning import Kind, Plan, RawObject, StoreAccess
+from slipway_operator.domain.planning import Kind, Plan, StoreAccess
 from slipway_runtime.spec.progress import Progress
-
-RUN = run_hash(Kind.TRAINING_JOB, TrainingJobSpec.model_validate(TRAINING), {})
-
-
-def name(attempt: int, run: str = RUN) -> str:
-    return f"digits-{run[:8]}-{attempt}"
-
-
-def status(attempt: int = 1, **fields: Any) -> Body:
-    return {"run": RUN, "attempt": attempt, "attemptStartedAt": at(-60), "startedAt": at(-60), **fields}
-
-
-def train(
-    told: Body | None = None,
-    *,
-    jobs: tuple[RawObject, ...] = (),
-    pods: tuple[RawObject, ...] = (),
-    others: Mapping[str, tuple[RawObject, ...]] | None = None,
-    spec: Body | None = None,
-    **more: Any,
-) -> Plan:
-    children = {"Job": jobs, "Pod": pods, **(others or {})}
-    return ask(Kind.TRAINING_JOB, {**TRAINING, **(spec or {})}, told, children=children, **more)
-
-
-def failing(code: int, message: str = "it broke", attempt: int = 1, **more: Any) -> Body:
-    return {
-        "jobs": (job(name(attempt), RUN, attempt, "Failed"),),
-        "pods": (pod("p0", RUN, attempt, phase="Failed", containers=(ended(code, message, **more),)),),
-    }
-
-
-def wrote(plan: Plan) -> Body:
-    assert plan.status is not None
-    return dict(plan.status)
-
-
-def started(plan: Plan) -> list[str]:
-    return [one["metadata"]["name"] for one in applied(plan, "Job")]
 
 
 def test_the_first_attempt_starts_at_once() -> None:
