@@ -10,7 +10,7 @@ from slipway_operator.domain.conditions import JOB_TYPES, Standing, conditions
 from slipway_operator.domain.notes import notes
 from slipway_operator.domain.observed import Job, SeenObject
 from slipway_operator.domain.parsing import generation
-from slipway_operator.domain.planning import Deletion, Plan, Snapshot
+from slipway_operator.domain.planning import Deletion, EventNote, Plan, Snapshot
 
 StatusT = TypeVar("StatusT", bound=JobStatus)
 SeenT = TypeVar("SeenT", bound=SeenObject)
@@ -27,6 +27,8 @@ class Outline(Generic[StatusT]):
     requeue_after: float | None = None
     wants_store: bool = False
     poll: str | None = None
+    notes: tuple[EventNote, ...] = ()
+    """Events besides those that the conditions tell."""
 
 
 def plan_of(snapshot: Snapshot, found: Outline[StatusT], now: datetime) -> Plan:
@@ -41,7 +43,7 @@ def plan_of(snapshot: Snapshot, found: Outline[StatusT], now: datetime) -> Plan:
         apply=found.apply,
         delete=tuple(Deletion(names[one.uid], one.name, one.uid) for one in found.delete),
         status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
-        events=notes(old, new),
+        events=(*found.notes, *notes(old, new)),
         requeue_after=found.requeue_after,
         wants_store=found.wants_store,
         poll=found.poll,

@@ -23,6 +23,7 @@ from slipway_operator.domain.conditions import (
 )
 from slipway_operator.domain.failure import Ended, as_failure, settled
 from slipway_operator.domain.identity import settings_hash
+from slipway_operator.domain.notes import attempt_failed
 from slipway_operator.domain.observed import Job, Pod, SeenObject
 from slipway_operator.domain.outline import Outline, StatusT, children, plan_of, seen
 from slipway_operator.domain.planning import Plan, Snapshot
@@ -157,7 +158,7 @@ class Course(Generic[StatusT]):
         if ended.permanent:
             return self._fail(status, ended.reason, f"{ended.message} {standings.RERUN}")
         if ended.free:
-            return self._between(counted(status, free=True))
+            return self._again(counted(status, free=True))
         times, furthest = stuck_after(status)
         cause = f"{ended.reason}: {ended.message}"
         end = given_up(status, self.task.spec.failure_policy, stuck=times, furthest=furthest, cause=cause)
@@ -165,7 +166,12 @@ class Course(Generic[StatusT]):
         if end is not None:
             reason = Reason.NO_PROGRESS if end.no_progress else Reason.RESTART_LIMIT_EXCEEDED
             return self._fail(status, reason, end.message)
-        return self._between(counted(status, free=False))
+        return self._again(counted(status, free=False))
+
+    def _again(self, status: StatusT) -> Outline[StatusT]:
+        """After an attempt that was not the last one: people are told once, here, where its end is accounted for."""
+        note = attempt_failed(status, self.task.spec, backoff_left(status, self.now))
+        return replace(self._between(status), notes=(note,))
 
     def _between(self, status: StatusT) -> Outline[StatusT]:
         """No attempt is active: stop what is left of the last one, wait, and start the next one when it may."""
@@ -234,7 +240,7 @@ class Course(Generic[StatusT]):
 
     def _fail(self, status: StatusT, reason: Reason, message: str) -> Outline[StatusT]:
         if mended(status, self._settings):
-            return self._between(forgiven(status))
+            return self._again(forgiven(status))
         return self._finished(status, Standing(Position.FAILED, reason, shorten(message)))
 
     def _finished(self, status: StatusT, standing: Standing) -> Outline[StatusT]:

@@ -1,5 +1,6 @@
 """Attempts that fail or cannot start, and what a user's change makes of them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ def test_a_run_that_was_given_up_goes_on_with_other_settings(
             tell_pod(cluster, namespace, pod_of(cluster, namespace, attempt), ended(1, f"boom {attempt}"))
         until("it is given up", lambda: reason(cluster, namespace, "trj", "digits") == "RestartLimitExceeded")
         assert "boom 2. Change spec.podTemplate" in message(cluster, namespace, "trj", "digits")
+        found = warnings(cluster, namespace)
+        assert [one["reason"] for one in found] == ["AttemptFailed", "RestartLimitExceeded"]
+        assert "boom 1. Attempt 2 follows in 10 s, restart 1 of 1." in found[0]["note"]
         run = status(cluster, namespace, "trj", "digits")["run"]
 
         memory = {"podTemplate": {"resources": {"memory": "3Gi"}}}
@@ -80,3 +84,10 @@ def jobs(cluster: Cluster, namespace: str, attempt: int) -> list[dict[str, Any]]
     """The Job of an attempt."""
     every = objects(cluster, namespace, "jobs.batch")
     return [one for one in every if one["metadata"]["labels"]["slipway.dev/attempt"] == str(attempt)]
+
+
+def warnings(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+    """The operator's Warning events, oldest first."""
+    listed = cluster.kubectl("-n", namespace, "get", "events.events.k8s.io", "-o", "json")
+    every = [one for one in json.loads(listed)["items"] if one.get("reportingController") == "slipway.dev/operator"]
+    return sorted((one for one in every if one["type"] == "Warning"), key=lambda one: str(one["eventTime"]))

@@ -1,4 +1,4 @@
-"""A run whose settings are changed after, or while, it fails."""
+"""A run whose settings are changed after, or while, it fails; and what people are told on the way."""
 
 import pytest
 from tests.unit.operator.domain.builders import Body, at, condition, job, pod, true, waiting
@@ -6,11 +6,16 @@ from tests.unit.operator.domain.training import RUN, failing, name, started, sta
 
 from slipway_operator.api.trainingjob import TrainingJobSpec
 from slipway_operator.domain.identity import settings_hash
+from slipway_operator.domain.planning import Plan
 
 MORE_MEMORY: Body = {"podTemplate": {"resources": {"memory": "8Gi"}}}
 BEFORE = settings_hash(
     TrainingJobSpec.model_validate({"recipe": {"classifier": {}}, "dataset": {"uri": "builtin://x"}})
 )
+
+
+def told(plan: Plan) -> list[tuple[str, str]]:
+    return [(one.type, one.reason) for one in plan.events]
 
 
 def given_up() -> Body:
@@ -76,6 +81,8 @@ def test_settings_changed_while_the_last_attempt_ran_give_another_one() -> None:
     assert true(plan) == {"Reconciling"}
     assert wrote(plan)["restarts"] == {"counted": 0, "free": 4}
     assert plan.requeue_after == 10
+    assert told(plan) == [("Warning", "AttemptFailed")]
+    assert plan.events[0].message.endswith("Attempt 5 follows in 10 s, with the settings changed since.")
 
 
 def test_an_attempt_that_waits_is_replaced_and_one_that_runs_is_left_alone() -> None:
@@ -92,3 +99,21 @@ def test_an_attempt_that_waits_is_replaced_and_one_that_runs_is_left_alone() -> 
     assert started(train(gone, spec=MORE_MEMORY)) == [name(2)]
     running = train(first, jobs=(going,), pods=(pod("p0", RUN, 1),), spec=MORE_MEMORY)
     assert (running.delete, condition(running)[1], wrote(running)["attemptSettings"]) == ((), "Running", BEFORE)
+
+
+def test_each_failed_attempt_that_is_not_the_last_is_told_once() -> None:
+    plan = train(status(2, restarts={"counted": 1}), **failing(1, attempt=2))
+    assert told(plan) == [("Warning", "AttemptFailed")]
+    assert plan.events[0].message == (
+        "Attempt 2 failed: Crashed: Exit code 1: it broke. Attempt 3 follows in 20 s, restart 2 of 3."
+    )
+    assert train(wrote(plan), **failing(1, attempt=2)).events == ()
+    last = train(status(4, restarts={"counted": 3}), **failing(1, attempt=4))
+    assert told(last) == [("Warning", "RestartLimitExceeded")]
+
+
+def test_a_free_restart_and_one_that_waits_for_a_person_are_told_as_such() -> None:
+    free = train(status(), **failing(76))
+    assert free.events[0].message.endswith("Attempt 2 follows in 5 s, free of charge.")
+    later = train(status(), spec={"suspend": True}, **failing(1))
+    assert later.events[0].message.endswith("Attempt 2 follows once spec.suspend is false, restart 1 of 3.")
