@@ -87,7 +87,9 @@ def end_state(world: World) -> dict[Any, Any]:
             "lineage": status.get("lineage"),
         }
     # A run that has ended needs none of its children any more, so only those of the served model must stand.
-    found["children"] = sorted(key for key, body in world.objects.items() if _serves(body) and key[0] != "Pod")
+    # Whether a disruption budget stands says whether there ever were two pods, so it depends on the way.
+    passing = {"Pod", "PodDisruptionBudget"}
+    found["children"] = sorted(key for key, body in world.objects.items() if _serves(body) and key[0] not in passing)
     found["old runs"] = sorted(key for key, body in world.objects.items() if _run_of(body) not in {"", *_runs(world)})
     found["running"] = world.batch_pods()
     return found

@@ -26,7 +26,7 @@ MERGE = "application/merge-patch+json"
 
 @dataclass(frozen=True)
 class Call:
-    """A request that was made, for metrics and for proving that the permissions are the ones used."""
+    """A request that was made, for metrics."""
 
     verb: str
     group: str

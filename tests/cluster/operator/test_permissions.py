@@ -138,7 +138,8 @@ def _live_through_all(cluster: Cluster, namespace: str, operator: OperatorProces
         apply(cluster, namespace, training_job("digits", nodes=2, ttlSecondsAfterFinished=0, **spec))
 
     digits()
-    apply(cluster, namespace, compression_job("small", "digits"), model_service("served", SHA))
+    # A disruption budget is made for two pods or more.
+    apply(cluster, namespace, compression_job("small", "digits"), model_service("served", SHA, replicas=2))
     until("the namespace has its account", lambda: bool(secret(cluster, namespace, "slipway-store")), 90)
     until("the model has its Deployment", lambda: "Deployment/served" in names(cluster, namespace))
     # Suspended twice: the second event is a repetition of the first.

@@ -89,7 +89,7 @@ def test_killed_at_random_moments_it_ends_the_same(
     print(f"seed {seed}")
     chance = random.Random(seed)  # noqa: S311 - moments, not secrets
     wanted = [training_job(f"t{index}") for index in range(MANY)] + [
-        model_service(f"m{index}", SHA) for index in range(MANY)
+        model_service(f"m{index}", SHA, replicas=2) for index in range(MANY)
     ]
     apply(cluster, namespace, *wanted)
     settings = {"NAMESPACE": own_namespace, "LEADER_ELECT": "false"}

@@ -120,9 +120,9 @@ def compression_job(name: str, source: str) -> dict[str, Any]:
     return _object("CompressionJob", name, spec)
 
 
-def model_service(name: str, sha256: str) -> dict[str, Any]:
+def model_service(name: str, sha256: str, **spec: Any) -> dict[str, Any]:
     """A ModelService of an artifact."""
-    return _object("ModelService", name, {"model": {"uri": f"s3://models/manifests/{sha256}"}, "replicas": 2})
+    return _object("ModelService", name, {"model": {"uri": f"s3://models/manifests/{sha256}"}, **spec})
 
 
 def _object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
