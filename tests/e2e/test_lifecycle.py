@@ -30,15 +30,15 @@ def test_deleting_everything_leaves_nothing_in_the_cluster(world: World) -> None
     world.wait("no child left", lambda: not world.items(kinds, OURS), timeout=120)
 
 
-def test_artifacts_beyond_history_are_swept_and_referenced_ones_never(world: World) -> None:
+def test_what_nothing_needs_is_swept_and_what_is_referenced_never(world: World) -> None:
     world.target.install(values=["retention.grace=0s"])
     try:
-        world.apply(training(history=1, recipe=classifier(epochs=1)))
+        world.apply(training(history=1, deletionPolicy="Delete", recipe=classifier(epochs=1)))
         first = world.wait_ready("trainingjob", "digits")["status"]["artifact"]
         pinned = {"kind": "ModelService", "metadata": {"name": "pinned"}, "spec": {"model": {"uri": first["uri"]}}}
         world.apply(pinned)
         world.wait_ready("modelservice", "pinned")
-        world.apply(training(history=1, recipe=classifier(epochs=2)))
+        world.apply(training(history=1, deletionPolicy="Delete", recipe=classifier(epochs=2)))
         world.wait(
             "a second artifact",
             lambda: world.get("trj", "digits")["status"]["artifact"]["digest"] != first["digest"],
@@ -46,8 +46,11 @@ def test_artifacts_beyond_history_are_swept_and_referenced_ones_never(world: Wor
         assert _key(first) not in _swept(world, f"{world.namespace}-kept")
         world.kubectl("delete", "msv", "pinned")
         swept = _swept(world, f"{world.namespace}-gone")
+        second = world.get("trj", "digits")["status"]["artifact"]
         assert _key(first) in swept
-        assert _key(world.get("trj", "digits")["status"]["artifact"]) not in swept
+        assert _key(second) not in swept
+        world.kubectl("delete", "trj", "--all")
+        assert _key(second) in _swept(world, f"{world.namespace}-last")
     finally:
         world.target.install()
 

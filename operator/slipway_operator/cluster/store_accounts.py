@@ -22,6 +22,7 @@ from slipway_operator.cluster.sigv4 import Credentials
 from slipway_operator.domain.planning import STORE_SECRET
 
 BUCKET_LIMIT = 63
+BUCKET_PREFIX = "slipway-"
 
 
 class StoreMode(StrEnum):
@@ -48,10 +49,21 @@ class StoreConfig:
 
 def bucket_name(namespace: str) -> str:
     """Bucket of a namespace; names that would be too long end in a hash."""
-    name = f"slipway-{namespace}"
+    name = f"{BUCKET_PREFIX}{namespace}"
     if len(name) <= BUCKET_LIMIT:
         return name
     return f"{name[: BUCKET_LIMIT - 11]}-{hashlib.sha256(namespace.encode()).hexdigest()[:10]}"
+
+
+def store_uri(config: StoreConfig, namespace: str) -> str:
+    """Root of a namespace's store; empty without a store."""
+    match config.mode:
+        case StoreMode.EMBEDDED:
+            return f"s3://{bucket_name(namespace)}/"
+        case StoreMode.EXTERNAL:
+            return config.uri.rstrip("/") + "/"
+        case StoreMode.NONE:
+            return ""
 
 
 def account_of(namespace: str, root: Credentials) -> Credentials:
@@ -85,13 +97,7 @@ class StoreAccounts:
 
     def uri(self, namespace: str) -> str:
         """Root of the namespace's store; empty without a store."""
-        match self._config.mode:
-            case StoreMode.EMBEDDED:
-                return f"s3://{bucket_name(namespace)}/"
-            case StoreMode.EXTERNAL:
-                return self._config.uri.rstrip("/") + "/"
-            case StoreMode.NONE:
-                return ""
+        return store_uri(self._config, namespace)
 
     async def ensure_root(self) -> Credentials | None:
         """The root key: of the embedded gateway, made if absent; of an external store, given (None: ambient).
@@ -130,10 +136,24 @@ class StoreAccounts:
         account = await self.ensure_root()
         if account is not None and self._config.mode is StoreMode.EMBEDDED:
             account = account_of(namespace, account)
-        values = {"uri": self.uri(namespace), "endpoint": self._config.endpoint, "region": self._config.region}
-        if account is not None:
-            values |= {"accessKeyId": account.access_key, "secretAccessKey": account.secret_key}
-        return {key: value for key, value in values.items() if value}
+        return self._values(self.uri(namespace), account)
+
+    async def own_values(self) -> dict[str, str]:
+        """The same with the install's own key, which opens all that the install keeps.
+
+        Raises:
+            Retry: the key is not to be had now.
+        """
+        return self._values(self._config.uri, await self.ensure_root())
+
+    async def buckets(self) -> tuple[str, ...]:
+        """Buckets of the embedded store: one for each namespace that ever used it, there still or gone.
+
+        Raises:
+            Retry: the gateway cannot be reached or refuses.
+        """
+        gateway = await self._gateway()
+        return tuple(name for name in await gateway.buckets() if name.startswith(BUCKET_PREFIX))
 
     async def ensure(self, namespace: str) -> None:
         """Have account, bucket and Secret in place. Repeating it changes nothing.
@@ -143,13 +163,8 @@ class StoreAccounts:
         """
         values = await self.values(namespace)
         if self._config.mode is StoreMode.EMBEDDED:
-            root = await self.ensure_root()
-            if root is None:
-                raise Retry(
-                    "the embedded store has no root key: set SLIPWAY_OPERATOR_STORE_ROOT_SECRET to its Secret's name"
-                )
-            account = account_of(namespace, root)
-            gateway = Gateway(self._session, self._config.endpoint, self._config.region, root)
+            gateway = await self._gateway()
+            account = account_of(namespace, gateway.root)
             await gateway.ensure_account(account)
             await gateway.ensure_bucket(bucket_name(namespace), account.access_key)
         manifest = {
@@ -164,6 +179,20 @@ class StoreAccounts:
             "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
         }
         await self._api.apply(SECRETS, namespace, STORE_SECRET, manifest)
+
+    async def _gateway(self) -> Gateway:
+        root = await self.ensure_root()
+        if root is None:
+            raise Retry(
+                "the embedded store has no root key: set SLIPWAY_OPERATOR_STORE_ROOT_SECRET to its Secret's name"
+            )
+        return Gateway(self._session, self._config.endpoint, self._config.region, root)
+
+    def _values(self, uri: str, account: Credentials | None) -> dict[str, str]:
+        values = {"uri": uri, "endpoint": self._config.endpoint, "region": self._config.region}
+        if account is not None:
+            values |= {"accessKeyId": account.access_key, "secretAccessKey": account.secret_key}
+        return {key: value for key, value in values.items() if value}
 
     async def _read_root(self) -> Credentials:
         name, namespace = self._config.root_secret, self._config.namespace

@@ -1,7 +1,7 @@
-"""The retention sweep: what statuses name is kept, the rest goes by each object's history and deletion policy.
+"""The retention sweep: what objects name is kept, the rest goes by each object's history and deletion policy.
 
-Runs as a CronJob in the operator's namespace, with the operator's identity. It reads statuses from the API server and
-the stores with the same accounts that pods use.
+Runs as a CronJob in the operator's namespace, with the operator's identity. It reads objects from the API server, and
+the install's own store with the install's own key: also what objects and namespaces left there that are gone.
 """
 
 import asyncio
@@ -9,37 +9,28 @@ import logging
 import re
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
 from slipway_operator.cluster.api import Api
 from slipway_operator.cluster.connection import load_configuration
 from slipway_operator.cluster.errors import OperatorError
+from slipway_operator.cluster.marking import Marks, elsewhere, read_marked
 from slipway_operator.cluster.rate import TokenBucket
-from slipway_operator.cluster.resources import OWNERS
-from slipway_operator.cluster.store_accounts import StoreAccounts, StoreConfig, StoreMode
-from slipway_runtime.artifact.sweep import sweep
+from slipway_operator.cluster.store_accounts import StoreAccounts, StoreConfig, StoreMode, bucket_name
+from slipway_runtime.artifact.retention import roots
+from slipway_runtime.artifact.sweep import sweep, take_inventory
+from slipway_runtime.storage.store import Store
 from slipway_runtime.storage.uri import Mounts, open_uri
 
 logger = logging.getLogger(__name__)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"^(?P<number>[0-9]+)(?P<unit>[smhd])$")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-@dataclass
-class Marked:
-    """What must stay in one store."""
-
-    digests: set[str] = field(default_factory=set)
-    objects: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 def duration(text: str) -> timedelta:
@@ -54,76 +45,86 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(match["number"]) * _UNITS[match["unit"]])
 
 
-def digests_in(node: Any) -> Iterator[str]:
-    """Every digest that a status or spec names, wherever it stands."""
-    if isinstance(node, Mapping):
-        for value in node.values():
-            yield from digests_in(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from digests_in(value)
-    elif isinstance(node, str):
-        yield from _DIGEST.findall(node)
-        name, _, sha256 = node.rpartition("/manifests/")
-        if name and re.fullmatch("[0-9a-f]{64}", sha256):
-            yield f"sha256:{sha256}"
+def watched_buckets(buckets: tuple[str, ...], watched: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The buckets to sweep, and those of namespaces whose objects cannot be seen."""
+    if not watched:
+        return buckets, ()
+    known = {bucket_name(namespace) for namespace in watched}
+    return tuple(one for one in buckets if one in known), tuple(one for one in buckets if one not in known)
 
 
 async def run(config: StoreConfig, namespaces: tuple[str, ...], grace: timedelta) -> int:
-    """Sweep the install's store; 1 if any namespace's store could not be swept.
+    """Sweep the install's store; 1 if any part of it could not be swept.
 
     Args:
         config: the install's store.
         namespaces: the watched ones; empty for all.
         grace: age below which nothing goes.
     """
-    if config.mode is StoreMode.NONE:
-        return 0
     api = Api(await load_configuration(8), TokenBucket(100, 100, time.monotonic))
-    failed = False
     try:
-        marked = await _mark(api, namespaces)
         async with aiohttp.ClientSession() as session:
             accounts = StoreAccounts(api, session, config)
-            stores: dict[str, Marked] = defaultdict(Marked)
-            representative: dict[str, str] = {}
-            for namespace, marks in marked.items():
-                uri = accounts.uri(namespace)
-                representative.setdefault(uri, namespace)
-                stores[uri].objects |= marks.objects
-                # A digest named in one namespace may lie in a store that it shares with others.
-                stores[uri].digests |= marks.digests
-            for uri, marks in stores.items():
-                try:
-                    values = await accounts.values(representative[uri])
-                    await asyncio.to_thread(_sweep, uri, values, marks, grace)
-                except Exception:
-                    failed = True
-                    logger.exception("Store not swept", extra={"store": uri})
+            marks = Marks(partial(read_marked, api, namespaces))
+            return await sweep_install(config, accounts, marks, namespaces, grace)
+    except OperatorError as error:
+        logger.error("Nothing swept: it is not known what there is", extra={"error": str(error)})  # noqa: TRY400 - a sentence for people, not a stack
+        return 1
     finally:
         await api.close()
+
+
+async def sweep_install(
+    config: StoreConfig, accounts: StoreAccounts, marks: Marks, namespaces: tuple[str, ...], grace: timedelta
+) -> int:
+    """Sweep every store of the install, one after the other; 1 if one could not be.
+
+    Raises:
+        OperatorError: the API server or the store does not say what there is.
+    """
+    for uri, named_in in elsewhere((await marks.current()).outputs, config).items():
+        logger.warning(
+            "Store not swept: spec.output names it, and its credentials are not the sweep's to read",
+            extra={"store": uri, "namespaces": named_in},
+        )
+    if config.mode is StoreMode.NONE:
+        return 0
+    failed = False
+    values = await accounts.own_values()
+    for uri in await _stores(config, accounts, namespaces):
+        try:
+            await _sweep(uri, values, marks, grace, nested=config.mode is StoreMode.EMBEDDED)
+        except Exception:
+            failed = True
+            logger.exception("Store not swept", extra={"store": uri})
     return int(failed)
 
 
-async def _mark(api: Api, namespaces: tuple[str, ...]) -> dict[str, Marked]:
-    marked: dict[str, Marked] = defaultdict(Marked)
-    for resource in OWNERS:
-        for namespace in namespaces or (None,):
-            async for _, items in api.pages(resource, namespace, None):
-                for item in items:
-                    metadata = item["metadata"]
-                    marks = marked[metadata["namespace"]]
-                    marks.objects.add((metadata["namespace"], resource.kind.lower(), metadata["name"]))
-                    marks.digests |= set(digests_in(item.get("status"))) | set(digests_in(item.get("spec")))
-    return marked
+async def _stores(config: StoreConfig, accounts: StoreAccounts, namespaces: tuple[str, ...]) -> tuple[str, ...]:
+    if config.mode is StoreMode.EXTERNAL:
+        return (config.uri,)
+    ours, unseen = watched_buckets(await accounts.buckets(), namespaces)
+    if unseen:
+        logger.info("Buckets not swept: their namespaces are not watched", extra={"buckets": unseen})
+    return tuple(f"s3://{bucket}" for bucket in ours)
 
 
-def _sweep(uri: str, values: Mapping[str, str], marks: Marked, grace: timedelta) -> None:
+async def _sweep(uri: str, values: Mapping[str, str], marks: Marks, grace: timedelta, *, nested: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         for key, value in values.items():
             (directory / key).write_text(value)
-        sweep(open_uri(uri, Mounts(store=directory)), marks.digests, marks.objects, datetime.now(tz=UTC), grace)
+        mounts = Mounts(store=directory)
+        found = await asyncio.to_thread(_roots, open_uri(uri, mounts)) if nested else ("",)
+        for root in found:
+            store = open_uri(f"{uri}/{root}".rstrip("/"), mounts)
+            inventory = await asyncio.to_thread(take_inventory, store)
+            living = (await marks.current()).living
+            await asyncio.to_thread(sweep, store, inventory, living, datetime.now(tz=UTC), grace)
 
 
-__all__ = ["Marked", "OperatorError", "digests_in", "duration", "run"]
+def _roots(store: Store) -> tuple[str, ...]:
+    return roots(entry.key for entry in store.list())
+
+
+__all__ = ["duration", "run", "sweep_install", "watched_buckets"]

@@ -1,18 +1,48 @@
 """What a store may forget: a pure decision over what is in it and what is referenced."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slipway_runtime.artifact.publish import BLOBS, MANIFESTS
-from slipway_runtime.run.result import RESULT_FILE
+from slipway_runtime.run.result import RESULT_FILE, Retention
 from slipway_runtime.storage.store import Entry
 
 RUNS = "runs"
 
 ObjectKey = tuple[str, str, str]
 """Namespace, kind in lower case, name."""
+
+# The shortest root wins: what a program keeps among its checkpoints may look like a store.
+_IN_A_STORE = re.compile(
+    rf"^(?:(?P<root>.+?)/)??(?:{MANIFESTS}/[0-9a-f]{{64}}"
+    rf"|{RUNS}/[^/]+/(?:trainingjob|compressionjob|modelservice)/[^/]+/[^/]+/.+)$"
+)
+
+
+@dataclass(frozen=True)
+class Living:
+    """What exists.
+
+    Attributes:
+        objects: The objects that exist, with what their specs say of retention now (None: nothing).
+        digests: Digests (``sha256:…``) that any status or spec names.
+        namespaces: Those whose objects are known; None: of all. Nothing is known to be gone from any other.
+    """
+
+    objects: Mapping[ObjectKey, Retention | None]
+    digests: frozenset[str]
+    namespaces: frozenset[str] | None = None
+
+    def knows(self, owner: ObjectKey) -> bool:
+        """Whether it is known if the object exists."""
+        return self.namespaces is None or owner[0] in self.namespaces
+
+    def lacks(self, owner: ObjectKey) -> bool:
+        """Whether the object is certainly gone."""
+        return self.knows(owner) and owner not in self.objects
 
 
 @dataclass(frozen=True)
@@ -49,29 +79,46 @@ class Inventory:
     unreadable: tuple[str, ...]
 
 
-def expendable(
-    inventory: Inventory, live: frozenset[str], objects: frozenset[ObjectKey], now: datetime, grace: timedelta
-) -> tuple[Entry, ...]:
+def roots(keys: Iterable[str]) -> tuple[str, ...]:
+    """Prefixes below which a bucket holds a store of ours; its own root (empty) first, whatever it holds."""
+    found = {match["root"] or "" for key in keys if (match := _IN_A_STORE.match(key))}
+    return tuple(sorted(found | {""}))
+
+
+def outdated(runs: Iterable[PublishedRun], living: Living) -> tuple[tuple[PublishedRun, Retention], ...]:
+    """Newest records that say other things of retention than the spec does now, with what the spec says.
+
+    Only a record can tell what an object wanted once it is gone.
+    """
+    newest = (owned[0] for owned in _by_owner(runs).values())
+    return tuple(
+        (run, wanted)
+        for run in newest
+        if (wanted := living.objects.get(run.owner)) is not None
+        and (run.history, run.deletion_policy) != (wanted.history, wanted.deletion_policy)
+    )
+
+
+def expendable(inventory: Inventory, living: Living, now: datetime, grace: timedelta) -> tuple[Entry, ...]:
     """The objects that may go, in the order in which they must go: records, then manifests, then files.
 
-    Kept are: what a live status names; the newest ``history`` runs of an object that exists; all runs of an object
-    that is gone with ``deletionPolicy: Retain``; whatever was written within the grace; and files that any kept or
-    young manifest names. Checkpoints go once their run has published or its object is gone. While anything does not
-    read, no manifest and no file goes, because it may be needed.
+    Kept are: what a living object names; the newest ``history`` runs of an object that exists; all runs of an object
+    that is gone with ``deletionPolicy: Retain``, or of which nothing is known; whatever was written within the grace;
+    and files that any kept or young manifest names. Checkpoints go once their run has published or its object is
+    gone. While anything does not read, no manifest and no file goes, because it may be needed.
 
     Args:
         inventory: What the store holds.
-        live: Digests (``sha256:…``) named by statuses.
-        objects: The objects that exist.
+        living: What exists.
         now: The time (UTC).
         grace: Age below which nothing goes: longer than any upload takes.
     """
     old = [entry for entry in inventory.entries if now - entry.modified >= grace]
-    kept_runs = _kept_runs(inventory.runs, live, objects)
-    gone = _run_entries(old, inventory, kept_runs, objects)
+    kept_runs = _kept_runs(inventory.runs, living)
+    gone = _run_entries(old, inventory, kept_runs, living)
     if inventory.unreadable:
         return gone
-    marked = live | {run.digest for run in kept_runs}
+    marked = living.digests | {run.digest for run in kept_runs}
     # A young record, or one of a run about to go that a young object still holds, keeps its manifest until next time.
     going = {entry.key for entry in gone}
     marked |= {run.digest for run in inventory.runs if f"{run.prefix}/{RESULT_FILE}" not in going}
@@ -92,21 +139,24 @@ def _digest_of(key: str) -> str:
     return "sha256:" + key.removeprefix(f"{MANIFESTS}/")
 
 
-def _kept_runs(
-    runs: Iterable[PublishedRun], live: frozenset[str], objects: frozenset[ObjectKey]
-) -> frozenset[PublishedRun]:
-    by_owner: dict[ObjectKey, list[PublishedRun]] = defaultdict(list)
-    for run in runs:
-        by_owner[run.owner].append(run)
+def _by_owner(runs: Iterable[PublishedRun]) -> dict[ObjectKey, list[PublishedRun]]:
+    """Every object's runs, newest first."""
+    found: dict[ObjectKey, list[PublishedRun]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run.finished_at, run.run), reverse=True):
+        found[run.owner].append(run)
+    return found
+
+
+def _kept_runs(runs: Iterable[PublishedRun], living: Living) -> frozenset[PublishedRun]:
     kept: set[PublishedRun] = set()
-    for owner, owned in by_owner.items():
-        newest_first = sorted(owned, key=lambda run: (run.finished_at, run.run), reverse=True)
-        settings = newest_first[0]
-        if owner in objects:
-            kept.update(newest_first[: settings.history])
-        elif settings.deletion_policy == "Retain":
+    for owner, newest_first in _by_owner(runs).items():
+        recorded = newest_first[0]
+        if owner in living.objects:
+            wanted = living.objects[owner]
+            kept.update(newest_first[: wanted.history if wanted else recorded.history])
+        elif not living.knows(owner) or recorded.deletion_policy == "Retain":
             kept.update(newest_first)
-        kept.update(run for run in owned if run.digest in live)
+        kept.update(run for run in newest_first if run.digest in living.digests)
     return frozenset(kept)
 
 
@@ -114,7 +164,7 @@ def _run_entries(
     old: Iterable[Entry],
     inventory: Inventory,
     kept: frozenset[PublishedRun],
-    objects: frozenset[ObjectKey],
+    living: Living,
 ) -> tuple[Entry, ...]:
     published = {run.prefix: run for run in inventory.runs}
     latest: dict[ObjectKey, datetime] = {}
@@ -127,6 +177,7 @@ def _run_entries(
             youngest[folder] = max(entry.modified, youngest.get(folder, entry.modified))
     unread = {folder for key in inventory.unreadable if (folder := _folder_of(key)) is not None}
     old_keys = {entry.key for entry in old}
+    young = {_folder_of(entry.key) for entry in inventory.entries if entry.key not in old_keys}
     gone: list[Entry] = []
     for entry in inventory.entries:
         folder = _folder_of(entry.key)
@@ -141,7 +192,7 @@ def _run_entries(
         owner = _owner_of(folder)
         superseded = owner in latest and youngest[folder] < latest[owner]
         # The whole folder goes or stays: half a set of checkpoints is no checkpoint.
-        if (owner not in objects or superseded) and _all_old(folder, inventory.entries, old_keys):
+        if (living.lacks(owner) or superseded) and folder not in young:
             gone.append(entry)
     return tuple(sorted(gone, key=lambda entry: (not entry.key.endswith(f"/{RESULT_FILE}"), entry.key)))
 
@@ -154,7 +205,3 @@ def _folder_of(key: str) -> str | None:
 def _owner_of(folder: str) -> ObjectKey:
     _, namespace, kind, name, _ = folder.split("/")
     return (namespace, kind, name)
-
-
-def _all_old(folder: str, entries: Iterable[Entry], old_keys: set[str]) -> bool:
-    return all(entry.key in old_keys for entry in entries if entry.key.startswith(f"{folder}/"))

@@ -1,7 +1,7 @@
 """Retention, carried out: read a store, decide, delete."""
 
 import logging
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from slipway_runtime.artifact.errors import ArtifactCorrupt
 from slipway_runtime.artifact.package import parse_manifest
 from slipway_runtime.artifact.publish import MANIFESTS
-from slipway_runtime.artifact.retention import RUNS, Inventory, ObjectKey, PublishedRun, expendable
-from slipway_runtime.run.result import RESULT_FILE, ResultRecord
+from slipway_runtime.artifact.retention import RUNS, Inventory, Living, PublishedRun, expendable, outdated
+from slipway_runtime.run.result import RESULT_FILE, ResultRecord, Retention
 from slipway_runtime.storage.errors import ObjectMissing
 from slipway_runtime.storage.store import Entry, Store
 
@@ -33,27 +33,25 @@ class SweepReport:
     unreadable: tuple[str, ...]
 
 
-def sweep(
-    store: Store, live: AbstractSet[str], objects: AbstractSet[ObjectKey], now: datetime, grace: timedelta
-) -> SweepReport:
+def sweep(store: Store, inventory: Inventory, living: Living, now: datetime, grace: timedelta) -> SweepReport:
     """Delete what nothing needs any more. Safe beside publishing pods, and safe to kill at any point.
 
     Args:
         store: The root of one content-addressed store.
-        live: Digests (``sha256:…``) that any status names.
-        objects: The jobs and services that exist, as (namespace, kind in lower case, name).
+        inventory: What it held, read before ``living`` was: what was published since is in neither and stays.
+        living: What exists.
         now: The time (UTC).
         grace: Age below which nothing goes; longer than any upload takes.
 
     Raises:
         StoreError: The store refused or does not answer; what was deleted until then was not needed.
     """
-    inventory = take_inventory(store)
     for key in inventory.unreadable:
         _log.warning("does not read; manifests and files stay until it is repaired or removed", extra={"key": key})
+    _remember(store, outdated(inventory.runs, living))
     deleted = []
     freed = 0
-    for entry in expendable(inventory, frozenset(live), frozenset(objects), now, grace):
+    for entry in expendable(inventory, living, now, grace):
         if not _unchanged(store, entry):
             continue
         store.delete([entry.key])
@@ -84,6 +82,19 @@ def take_inventory(store: Store) -> Inventory:
         except (ArtifactCorrupt, ValidationError):
             unreadable.append(entry.key)
     return Inventory(entries, tuple(runs), blobs_of, tuple(unreadable))
+
+
+def _remember(store: Store, changes: Iterable[tuple[PublishedRun, Retention]]) -> None:
+    """Write into records what specs say of retention now."""
+    for run, wanted in changes:
+        key = f"{run.prefix}/{RESULT_FILE}"
+        try:
+            record = ResultRecord.model_validate_json(store.read(key))
+        except ObjectMissing:
+            continue
+        changed = {"history": wanted.history, "deletion_policy": wanted.deletion_policy}
+        store.write(key, record.model_copy(update=changed).to_json())
+        _log.info("retention changed", extra={"store": store.uri, "key": key, **changed})
 
 
 def _run(parts: list[str], record: ResultRecord) -> PublishedRun:

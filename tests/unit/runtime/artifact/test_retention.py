@@ -9,9 +9,10 @@ from tests.store_gateway import Gateway
 from tests.unit.runtime.artifact.packages import make_package
 
 from slipway_runtime.artifact import publish
-from slipway_runtime.artifact.retention import Inventory, PublishedRun, expendable
+from slipway_runtime.artifact.retention import Inventory, Living, ObjectKey, PublishedRun, expendable, outdated, roots
 from slipway_runtime.artifact.sweep import sweep, take_inventory
 from slipway_runtime.run.context import RunContext
+from slipway_runtime.run.result import ResultRecord, Retention
 from slipway_runtime.storage.store import Entry
 from slipway_runtime.storage.uri import Mounts, open_uri
 
@@ -48,9 +49,18 @@ def inventory(*runs: PublishedRun, extra: tuple[Entry, ...] = (), shared: str = 
     return Inventory((*entries, *extra), runs, blobs_of, ())
 
 
+def living(
+    digests: frozenset[str] = frozenset(),
+    *,
+    exists: bool = True,
+    wants: Retention | None = None,
+    namespaces: frozenset[str] | None = None,
+) -> Living:
+    return Living({OWNER: wants} if exists else {}, digests, namespaces)
+
+
 def deleted(held: Inventory, live: frozenset[str] = frozenset(), *, exists: bool = True) -> list[str]:
-    objects = frozenset({OWNER}) if exists else frozenset()
-    return [found.key for found in expendable(held, live, objects, NOW, GRACE)]
+    return [found.key for found in expendable(held, living(live, exists=exists), NOW, GRACE)]
 
 
 RUNS = (run("a", 1), run("b", 2), run("c", 3))
@@ -138,6 +148,57 @@ def test_a_folder_with_a_young_part_stays_whole() -> None:
     assert deleted(held, exists=False) == []
 
 
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_nothing_is_gone_from_a_namespace_that_is_not_seen(policy: str) -> None:
+    runs = tuple(replace(one, deletion_policy=policy) for one in RUNS)
+    held = inventory(*runs, extra=(entry("runs/team/trainingjob/other/run-x/checkpoints/1-10/state.bin"),))
+    unseen = living(exists=False, namespaces=frozenset({"another"}))
+    assert [found.key for found in expendable(held, unseen, NOW, GRACE)] == CHECKPOINTS
+
+
+def test_a_spec_says_how_many_runs_are_kept_now() -> None:
+    wants = living(wants=Retention(history=3))
+    assert [found.key for found in expendable(inventory(*RUNS), wants, NOW, GRACE)] == CHECKPOINTS
+
+
+@pytest.mark.parametrize(
+    ("wants", "exists", "changed"),
+    [
+        (Retention(history=2, deletion_policy="Retain"), True, []),
+        (Retention(history=2, deletion_policy="Delete"), True, ["run-c"]),
+        (Retention(history=7, deletion_policy="Retain"), True, ["run-c"]),
+        (None, True, []),
+        (None, False, []),
+    ],
+    ids=["the same", "another policy", "another history", "a kind without settings", "object gone"],
+)
+def test_the_newest_record_follows_the_spec(wants: Retention | None, *, exists: bool, changed: list[str]) -> None:
+    found = outdated(RUNS, living(wants=wants, exists=exists))
+    assert [one.run for one, _ in found] == changed
+    assert all(written == wants for _, written in found)
+
+
+HEX = "0" * 64
+RUN = "runs/team/trainingjob/digits/run-a"
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([], ("",)),
+        ([f"manifests/{HEX}", f"{RUN}/result.json", f"blobs/{HEX}"], ("",)),
+        ([f"team/models/manifests/{HEX}"], ("", "team/models")),
+        ([f"x/{RUN}/result.json", f"y/{RUN}/checkpoints/1-10/state.bin"], ("", "x", "y")),
+        ([f"{RUN}/checkpoints/1-10/manifests/{HEX}"], ("",)),
+        ([f"x/{RUN}/checkpoints/1-10/{RUN}/result.json"], ("", "x")),
+        ([f"blobs/{HEX}", "data/blobs/x", "manifests/readme", "x/runs/of/mine/1"], ("",)),
+    ],
+    ids=["empty", "a store", "below", "two below", "inside checkpoints", "inside both", "others' keys"],
+)
+def test_stores_in_a_bucket(keys: list[str], found: tuple[str, ...]) -> None:
+    assert roots(keys) == found
+
+
 def test_sweep_of_a_real_store(store_gateway: Gateway, tmp_path: Path) -> None:
     store_gateway.bucket("sweep-test")
     credentials = store_gateway.credentials("s3://sweep-test")
@@ -159,10 +220,14 @@ def test_sweep_of_a_real_store(store_gateway: Gateway, tmp_path: Path) -> None:
     make_package(tmp_path / "orphan", b"orphan")
     publish(tmp_path / "orphan", store)
     now = datetime.now(UTC)
-    live, objects = {digests[0]}, {OWNER}
+    there: dict[ObjectKey, Retention | None] = {OWNER: Retention(history=1, deletion_policy="Delete")}
+    exists = Living(there, frozenset({digests[0]}))
+    hour = timedelta(hours=1)
 
-    assert sweep(store, live, objects, now, timedelta(hours=1)).deleted == ()
-    report = sweep(store, live, objects, now + timedelta(hours=2), timedelta(hours=1))
+    assert sweep(store, take_inventory(store), exists, now, hour).deleted == ()
+    record = ResultRecord.model_validate_json(store.read(f"runs/{'/'.join(OWNER)}/run3/result.json"))
+    assert (record.deletion_policy, record.digest) == ("Delete", digests[3])
+    report = sweep(store, take_inventory(store), exists, now + 2 * hour, hour)
 
     left = take_inventory(store)
     assert set(left.blobs_of) == {digests[0], digests[3]}
@@ -170,4 +235,7 @@ def test_sweep_of_a_real_store(store_gateway: Gateway, tmp_path: Path) -> None:
     # Each kept artifact has a file of its own and the one that all share.
     assert sum(found.key.startswith("blobs/") for found in left.entries) == 3
     assert len(report.deleted) == 2 + 3 + 3
-    assert sweep(store, live, objects, now + timedelta(hours=2), timedelta(hours=1)).deleted == ()
+    assert sweep(store, take_inventory(store), exists, now + 2 * hour, hour).deleted == ()
+    # The object is deleted: its record still says what it wanted.
+    sweep(store, take_inventory(store), Living({}, frozenset()), now + 2 * hour, hour)
+    assert [found.key for found in store.list()] == []
