@@ -13,6 +13,7 @@ from slipway_runtime.artifact import Manifest, read_package
 from slipway_runtime.metrics import decimal
 from slipway_runtime.progress import report
 from slipway_runtime.run.context import RunContext
+from slipway_runtime.run.errors import GateRefused
 from slipway_runtime.spec.progress import Progress, ProgressMetric
 from slipway_runtime.spec.summary import Outcome, Summary
 from slipway_runtime.spec.train import TrainSpec
@@ -77,11 +78,15 @@ class TrainingRun:
     def publish(self, package: Path) -> Summary:
         """Publish a package written by ``write_package``, if the metrics in its manifest pass ``spec.gate``.
 
-        Call it on rank 0 only; the other ranks return ``finished()``. Raises GateRefused with nothing published,
-        StoreError when the store refuses.
+        Call it on rank 0 only; the other ranks return ``finished()``. Raises GateRefused with nothing of this run left
+        in the store, StoreError when the store refuses.
         """
         manifest = read_package(package)
-        enforce(self.spec.gate, manifest.metrics)
+        try:
+            enforce(self.spec.gate, manifest.metrics)
+        except GateRefused:
+            self.checkpoints.clear()  # the run is over, and a refused model's weights must not be lying around
+            raise
         summary = self.context.publish(package, message=describe(manifest))
         self.checkpoints.clear()
         return summary

@@ -151,14 +151,15 @@ def test_a_regressor_predicts_in_the_targets_unit(tmp_path: Path) -> None:
     assert np.abs(prediction - y[:5]).max() < 0.3 * y.std()
 
 
-def test_a_gate_refuses_and_nothing_is_published(tmp_path: Path) -> None:
+def test_a_gate_refuses_and_nothing_is_left(tmp_path: Path) -> None:
     gated = {
         **with_recipe(IRIS, epochs=1, learningRate="0.00001"),
         "gate": {"metrics": [{"name": "accuracy", "min": "1"}]},
+        "checkpoint": {"every": 1},
     }
     with pytest.raises(GateRefused, match=r"accuracy is 0\S* \(95 % interval 0\S* to 0\.\d+\), below the bound min 1"):
-        train(gated, tmp_path)
-    assert not (tmp_path / "slipway.json").exists()
+        train(gated, tmp_path / "out")
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 def test_early_stopping_ends_and_keeps_the_best(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
