@@ -55,6 +55,31 @@ def environment(items: list[dict[str, Any]]) -> dict[str, str]:
     return {entry["name"]: entry.get("value", "from-the-pod") for entry in env}
 
 
+@pytest.mark.parametrize(
+    ("values", "said", "unsaid"),
+    [
+        ([], ["volume claim slipway-store", "every namespace"], ["secretName", "once a store is chosen"]),
+        (EXTERNAL, ["s3://models/x", "the Secret mine in ns"], ["volume claim", "no model store"]),
+        (
+            ["store.embedded.enabled=false", "watchNamespaces={a,b}"],
+            ["no model store", "uri: s3://", "secretName: my-bucket", "--from-literal=accessKeyId", "a, b"],
+            ["are kept in"],
+        ),
+    ],
+    ids=["embedded", "external", "none"],
+)
+def test_notes_say_where_models_are_kept_and_what_is_missing(
+    values: list[str], said: list[str], unsaid: list[str]
+) -> None:
+    sets = [word for value in values for word in ("--set", value)]
+    done = run("install", "slipway", str(CHART), "--namespace", "ns", "--dry-run=client", *sets)
+    assert done.returncode == 0, done.stderr
+    notes = done.stdout.partition("\nNOTES:\n")[2]
+    assert [words for words in said if words not in notes] == []
+    assert [words for words in unsaid if words in notes] == []
+    assert "helm test slipway --namespace ns" in notes
+
+
 def test_lint() -> None:
     done = run("lint", str(CHART), "--strict")
     assert done.returncode == 0, done.stdout
