@@ -1,7 +1,7 @@
 """Build the project's images from its own Dockerfiles; a tag is the hash of everything that goes in."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +120,22 @@ def build_images(names: Iterable[str] | None = None) -> dict[str, str]:
     return references
 
 
+def build_folder(folder: Path, reference: str, arguments: Mapping[str, str]) -> None:
+    """Build the Dockerfile of a folder, on top of what the store has: a user's own image.
+
+    Args:
+        folder: what goes in.
+        reference: name and tag of the image.
+        arguments: values of the Dockerfile's `ARG`s, such as the image to start from.
+
+    Raises:
+        DevclusterError: the build failed (with its last lines).
+    """
+    words = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    with step(f"build {reference} from {folder}"):
+        _build(Buildah.default(), reference, folder / "Dockerfile", folder, words)
+
+
 def ensure_pause() -> str:
     """Have the pause image in the store."""
     buildah = Buildah.default()
@@ -146,22 +162,11 @@ def _ensure(buildah: Buildah, root: Path, image: Image, base: str) -> str:
     reference = f"localhost/{image.name}:{image_key(root, image, extra)}"
     if not buildah.has(reference):
         with step(f"build {image.name} ({image.cold})"):
-            buildah.run(
-                "build",
-                "--quiet",
-                "--layers",
-                "--pull-never",
-                "--isolation=chroot",
-                "--network=host",
-                "--format=oci",
-                *trust_mounts(),
-                *options,
-                "--file",
-                root / image.dockerfile,
-                "--target",
-                image.target,
-                "--tag",
-                reference,
-                root,
-            )
+            options += [*trust_mounts(), "--target", image.target]
+            _build(buildah, reference, root / image.dockerfile, root, options)
     return reference
+
+
+def _build(buildah: Buildah, reference: str, dockerfile: Path, context: Path, options: Iterable[str | Path]) -> None:
+    how = ("--quiet", "--layers", "--pull-never", "--isolation=chroot", "--network=host", "--format=oci")
+    buildah.run("build", *how, *options, "--file", dockerfile, "--tag", reference, context)

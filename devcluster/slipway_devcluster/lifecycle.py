@@ -1,7 +1,7 @@
 """A cluster's life: bring it up, use it, take it down."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from slipway_devcluster.commands import require_root, run
 from slipway_devcluster.control_plane import ControlPlane
 from slipway_devcluster.errors import DevclusterError
 from slipway_devcluster.image_load import load_image
-from slipway_devcluster.images import build_images
+from slipway_devcluster.images import build_folder, build_images
 from slipway_devcluster.node import Node
 from slipway_devcluster.paths import ClusterPaths, cache_root, locked
 from slipway_devcluster.process import alive
@@ -130,6 +130,15 @@ class Lifecycle:
         """
         packages.ensure(packages.IMAGE_PROGRAMS)
         return build_images(names)
+
+    def build_folder(self, folder: Path, reference: str, arguments: Mapping[str, str]) -> None:
+        """Build an image from the Dockerfile of a folder, with values for its `ARG`s.
+
+        Raises:
+            DevclusterError: the build failed (with its last lines).
+        """
+        packages.ensure(packages.IMAGE_PROGRAMS)
+        build_folder(folder, reference, arguments)
 
     def load_images(self, references: Iterable[str], *, node: str | None = None) -> None:
         """Have images on one node, or on all."""
