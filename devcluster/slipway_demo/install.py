@@ -72,6 +72,15 @@ class Target:
             command += ["--set", value]
         self._call(command, None, 400)
 
+    def test(self) -> str:
+        """Run the chart's test pod and return what helm printed.
+
+        Raises:
+            CommandError: the pod failed.
+        """
+        command = [self.helm, "test", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--timeout", "2m"]
+        return self._call(command, None, 150)
+
     def uninstall(self) -> None:
         """Remove the release; objects and their definitions stay.
 

@@ -5,7 +5,7 @@ from typing import Any
 from tests.e2e.objects import classifier, service, training
 from tests.e2e.world import World
 
-from slipway_demo.install import RELEASE, SYSTEM_NAMESPACE
+from slipway_demo.install import RELEASE, SYSTEM_NAMESPACE, Target
 
 OURS = "app.kubernetes.io/managed-by=slipway"
 
@@ -20,6 +20,11 @@ def _swept(world: World, name: str) -> str:
 
 def _key(artifact: dict[str, Any]) -> str:
     return "manifests/" + str(artifact["digest"]).removeprefix("sha256:")
+
+
+def test_the_installs_own_test_passes_in_the_cluster(target: Target) -> None:
+    said = target.test()
+    assert "Phase:          Succeeded" in said, said
 
 
 def test_deleting_everything_leaves_nothing_in_the_cluster(world: World) -> None:
