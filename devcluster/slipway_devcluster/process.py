@@ -54,10 +54,21 @@ def alive(identity: Identity) -> bool:
     return identify(identity.pid) == identity
 
 
+def inherited() -> list[int]:
+    """Descriptors of whoever started this program that a child would get too, such as locks and pipes."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the listing's own is gone
+            if int(path.name) > 2 and os.get_inheritable(int(path.name)):  # noqa: PLR2004 - standard error
+                found.append(int(path.name))
+    return found
+
+
 def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> Identity:
     """Start `argv` in a session of its own, appending stdout and stderr to `log`.
 
-    The child outlives this program. It is not wrapped in an object that would warn or kill on collection.
+    The child outlives this program, so it gets no other open file: a lock would be held for as long as it runs. It is
+    not wrapped in an object that would warn or kill on collection.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -69,6 +80,7 @@ def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = Non
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in inherited()),
         ],
         setsid=True,
     )

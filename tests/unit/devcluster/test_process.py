@@ -54,6 +54,18 @@ def test_spawned_processes_have_a_session_of_their_own(sleeper: process.Identity
     assert os.getsid(sleeper.pid) == sleeper.pid
 
 
+def test_spawned_processes_hold_no_lock_of_whoever_started_them(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)  # noqa: FBT003 - its only parameter
+        assert lock.fileno() in process.inherited()
+        started = process.spawn(["sleep", "60"], log=tmp_path / "log")
+    try:
+        files = {str(path.readlink()) for path in Path(f"/proc/{started.pid}/fd").iterdir()}
+        assert files == {"/dev/null", str(tmp_path / "log")}
+    finally:
+        process.stop(started, grace=0)
+
+
 def test_a_dead_component_is_reported_with_the_tail_of_its_log(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path / "processes")
     argv = ("sh", "-c", "echo one; echo the reason >&2; exit 3")
