@@ -5,9 +5,12 @@ from collections import OrderedDict
 
 from slipway_operator.domain.planning import Key
 
+PATIENCE = 30.0
+"""Seconds after which a key that was put behind the others comes before them."""
+
 
 class WorkQueue:
-    """Keys to reconcile, oldest first.
+    """Keys to reconcile, oldest first; those put behind come when no other waits.
 
     A key that is added while a worker has it is *dirty*: it comes again when the worker is done. Times are the event
     loop's.
@@ -15,14 +18,20 @@ class WorkQueue:
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[Key, float] = OrderedDict()
+        self._behind: OrderedDict[Key, float] = OrderedDict()
         self._active: dict[Key, float] = {}
         self._dirty: dict[Key, float] = {}
+        self._yielding: dict[Key, float] = {}
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
         self._ready = asyncio.Event()
 
     def __len__(self) -> int:
         """Keys that wait now (not those with a delay)."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._behind)
+
+    def pressed(self) -> bool:
+        """Whether a key waits that was not put behind."""
+        return bool(self._waiting)
 
     def add(self, key: Key) -> None:
         """Have the key looked at as soon as a worker is free."""
@@ -30,8 +39,12 @@ class WorkQueue:
         if key in self._active:
             self._dirty.setdefault(key, now)
         elif key not in self._waiting:
-            self._waiting[key] = now
+            self._waiting[key] = self._behind.pop(key, now)
             self._ready.set()
+
+    def put_behind(self, key: Key) -> None:
+        """Have a key that a worker holds looked at again, once no other waits (or it has waited for long)."""
+        self._yielding[key] = asyncio.get_running_loop().time()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Add the key after a delay; the earliest of several delays counts."""
@@ -55,26 +68,31 @@ class WorkQueue:
 
     async def get(self) -> Key:
         """The key that waited longest; the caller must call :meth:`done` with it."""
-        while not self._waiting:
+        while not (self._waiting or self._behind):
             self._ready.clear()
             await self._ready.wait()
-        key, _ = self._waiting.popitem(last=False)
-        self._active[key] = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        overdue = bool(self._behind) and now - next(iter(self._behind.values())) > PATIENCE
+        turn = self._behind if overdue or not self._waiting else self._waiting
+        key, _ = turn.popitem(last=False)
+        self._active[key] = now
         return key
 
     def done(self, key: Key) -> None:
         """The worker has finished with the key."""
         self._active.pop(key, None)
-        since = self._dirty.pop(key, None)
-        if since is not None:
-            self._waiting[key] = since
+        dirty, yielding = self._dirty.pop(key, None), self._yielding.pop(key, None)
+        if dirty is not None:
+            self._waiting[key] = dirty
+            self._ready.set()
+        elif yielding is not None:
+            self._behind[key] = yielding
             self._ready.set()
 
     def oldest(self) -> float:
         """Seconds that the oldest waiting key has waited; 0 when none waits."""
-        if not self._waiting:
-            return 0.0
-        return asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
+        firsts = [next(iter(turn.values())) for turn in (self._waiting, self._behind) if turn]
+        return asyncio.get_running_loop().time() - min(firsts) if firsts else 0.0
 
     def longest_active(self) -> float:
         """Seconds that the slowest worker has had its key; 0 when all are idle."""

@@ -124,9 +124,9 @@ class Reconciler:
         self._poller.watch(key, plan.poll)
         ask_again = self._store.want(key) if plan.wants_store else None
         outcome = await self._executor.children(key.namespace, plan)
-        if outcome.changed and outcome.refused is None and len(self._queue):
+        if outcome.changed and outcome.refused is None and self._queue.pressed():
             # Others still wait for their pods; what is told of this one can wait behind them.
-            self._queue.add(key)
+            self._queue.put_behind(key)
             return "ok"
         if outcome.refused is not None:
             plan = self._with_refusal(owner, plan, outcome.refused)

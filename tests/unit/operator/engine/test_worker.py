@@ -120,7 +120,7 @@ async def test_children_of_all_come_before_what_is_told_of_one() -> None:
         "Job a",
         "Job b",
         "Job c",
+        "status of TrainingJob c",
         "status of TrainingJob a",
         "status of TrainingJob b",
-        "status of TrainingJob c",
     ]
