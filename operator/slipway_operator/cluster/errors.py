@@ -56,6 +56,9 @@ def from_response(code: int, reason: str, message: str, retry_after: float | Non
         return Conflict(text)
     if code == HTTPStatus.FORBIDDEN and "being terminated" in message:
         return Retry(text, after=30.0)
+    if code == HTTPStatus.FORBIDDEN and "cannot find RESTMapping" in message:
+        # Admission (OwnerReferencesPermissionEnforcement) learns of kinds some seconds after they are installed.
+        return Retry(text, after=5.0)
     if code in REFUSALS:
         return Terminal(message, reason or str(code))
     return Retry(text, after=retry_after)

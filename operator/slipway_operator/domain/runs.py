@@ -246,9 +246,8 @@ class Course(Generic[StatusT]):
     def _finished(self, status: StatusT, standing: Standing) -> Outline[StatusT]:
         """A run that has ended: nothing runs any more, and its children go when their time is up."""
         status = status.model_copy(update={"finished_at": status.finished_at or stamp(self.now)})
-        delete: tuple[SeenObject, ...] = tuple(
-            job for job in (*self.jobs.values(), *self.other_jobs) if not job.finished and not job.deleting
-        )
+        still_running = (job for job in self.jobs.values() if not job.finished)
+        delete: tuple[SeenObject, ...] = tuple(job for job in (*still_running, *self.other_jobs) if not job.deleting)
         ttl = self.task.spec.ttl_seconds_after_finished
         if ttl is None:
             return Outline(status, standing, delete=delete)

@@ -11,6 +11,7 @@ from slipway_operator.cluster.errors import Conflict, NotFound, OperatorError, R
         (400, "bad", Terminal),
         (403, "exceeded quota", Terminal),
         (403, "unable to create in namespace x because it is being terminated", Retry),
+        (403, "cannot set blockOwnerDeletion because cannot find RESTMapping for Kind TrainingJob", Retry),
         (404, "gone", NotFound),
         (409, "changed", Conflict),
         (410, "expired", Conflict),
