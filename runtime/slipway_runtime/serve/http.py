@@ -8,11 +8,10 @@ from slipway_runtime.serve import v2_json
 from slipway_runtime.serve.connections import Connections
 from slipway_runtime.serve.errors import Fault, RequestError
 from slipway_runtime.serve.inferences import Inferences, failure, inference_at
-from slipway_runtime.serve.messages import Request, Respond, Response
+from slipway_runtime.serve.messages import JSON, OK, Request, Respond, Response, error_body
 from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.repository import ModelRepository, Phase
 
-_JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -47,7 +46,7 @@ class HttpApplication:
         """See ``http1.Application.refuse``."""
         self._metrics.record("", fault, 0.0)
         message = f"the body is larger than {self._max_body} bytes; send fewer rows at once"
-        return Response(fault, orjson.dumps({"error": message}), close=True)
+        return Response(fault, error_body(message), close=True)
 
     def _described(self, request: Request) -> Response:
         try:
@@ -58,7 +57,7 @@ class HttpApplication:
             return failure(request, error, closes=self._repository.phase is Phase.DRAINING)
 
     def _describe(self, request: Request, parts: list[str]) -> Response:
-        status, content_type = 200, _JSON
+        status, content_type = OK, JSON
         match parts:
             case ["v2", "health", "live"]:
                 body = b'{"live":true}'

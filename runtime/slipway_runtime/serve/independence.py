@@ -11,6 +11,7 @@ import numpy as np
 
 from slipway_runtime.serve.engine import Engine, Signature
 from slipway_runtime.serve.errors import RequestError
+from slipway_runtime.serve.model import fastest
 from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, count
 
 # Rows of very different sizes show a scale that they share.
@@ -20,6 +21,7 @@ _SIZES = (32, 16, 8, 4)
 _TOLERANCE = {"float16": 2e-2, "float32": 1e-4, "float64": 1e-9}
 # Below this the rows of a batch cost nearly what they cost alone, and waiting for each other gains nothing.
 _GAIN = 0.8
+_RUNS = 3
 
 
 def rows_together(
@@ -29,10 +31,13 @@ def rows_together(
 
     So many that they take no longer than ``seconds`` and clearly less than one after another, each ``alone_seconds``.
     """
-    if limit == 1 or not _could(engine.signature) or not _independent(engine):
+    if limit == 1 or alone_seconds > seconds:
+        # A batch takes longer than one row: trying would hold up the start of a slow model, for nothing.
+        return 1
+    if not _could(engine.signature) or not _independent(engine):
         return 1
     for size in _SIZES:
-        if size <= limit and _fastest(engine, size, clock) <= min(seconds, _GAIN * size * alone_seconds):
+        if size <= limit and _seconds_of(engine, size, clock) <= min(seconds, _GAIN * size * alone_seconds):
             return size
     return 1
 
@@ -82,11 +87,6 @@ def _row(spec: TensorSpec, magnitude: float) -> Array:
     return (values > 0).astype(spec.dtype)
 
 
-def _fastest(engine: Engine, size: int, clock: Callable[[], float]) -> float:
+def _seconds_of(engine: Engine, size: int, clock: Callable[[], float]) -> float:
     inputs = {name: np.zeros((size, *spec.shape[1:]), spec.dtype) for name, spec in engine.signature.inputs.items()}
-    fastest = float("inf")
-    for _ in range(3):
-        start = clock()
-        engine.infer(inputs, ())
-        fastest = min(fastest, clock() - start)
-    return fastest
+    return fastest(engine, inputs, clock, _RUNS)

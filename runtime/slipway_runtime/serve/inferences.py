@@ -8,13 +8,11 @@ from concurrent.futures import Executor
 from functools import lru_cache
 from typing import NamedTuple
 
-import orjson
-
 from slipway_runtime.serve import predict, v2_json
 from slipway_runtime.serve.batching import Answer, Batcher
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.errors import BadInput, Fault, RequestError
-from slipway_runtime.serve.messages import Request, Respond, Response
+from slipway_runtime.serve.messages import OK, Request, Respond, Response, error_body
 from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.model import INLINE_SECONDS, ServedModel
 from slipway_runtime.serve.repository import ModelRepository, Phase
@@ -66,7 +64,7 @@ class Inferences:
             except Exception as error:  # noqa: BLE001 - a bug must not leave a client without an answer
                 answer = error
             if isinstance(answer, bytes):
-                response = Response(200, answer, close=closes)
+                response = Response(OK, answer, close=closes)
             else:
                 response = failure(request, answer, closes=closes)
             self._metrics.record(served, response.status, time.perf_counter() - start)
@@ -120,9 +118,9 @@ def failure(request: Request, error: Exception, *, closes: bool) -> Response:
     """Word ``error`` for a client; one that is no RequestError is a bug, and its details go to the log."""
     if isinstance(error, RequestError):
         allow = ("POST" if request.method == "GET" else "GET") if error.fault is Fault.WRONG_METHOD else None
-        return Response(error.fault, orjson.dumps({"error": str(error)}), allow=allow, close=closes)
+        return Response(error.fault, error_body(str(error)), allow=allow, close=closes)
     _log.error("request failed", exc_info=error, extra={"method": request.method, "path": request.path})
-    return Response(Fault.INTERNAL, b'{"error":"the server failed; its log has the details"}', close=closes)
+    return Response(Fault.INTERNAL, error_body("the server failed; its log has the details"), close=closes)
 
 
 def _check_headers(headers: dict[bytes, bytes]) -> None:

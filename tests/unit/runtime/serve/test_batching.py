@@ -59,6 +59,16 @@ def decide(engine: Formula, *, limit: int = 32, slope: float = 0.0) -> int:
     return rows_together(engine, alone_seconds=0.001, limit=limit, seconds=0.01, clock=lambda: now)
 
 
+def test_a_slow_model_is_not_tried_at_all() -> None:
+    engine = Formula(halved)
+
+    def never(inputs: dict[str, Array], outputs: tuple[str, ...]) -> list[Array]:
+        raise AssertionError(f"{inputs} {outputs} holds up the start")
+
+    engine.infer = never  # type: ignore[method-assign] # the engine must stay alone
+    assert rows_together(engine, alone_seconds=0.02, limit=32, seconds=0.01) == 1
+
+
 def test_rows_that_answer_alone_run_together() -> None:
     assert decide(Formula(halved)) == 32
 
