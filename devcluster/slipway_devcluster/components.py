@@ -35,9 +35,9 @@ def etcd(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths) -
 
 
 def api_server(binaries: dict[str, Path], addresses: Addresses, paths: ClusterPaths, *, audit: bool) -> Component:
-    """The API server with the authorization of a strict cluster: Node and RBAC, and who may set owner references.
+    """The API server with the authorization of a real cluster: Node and RBAC, and NodeRestriction.
 
-    With `audit` it writes down the requests that the policy in `paths` names.
+    With `audit` it writes down the requests that the policy in `paths` names, and checks who may set owner references.
     """
     pki = paths.pki
     # As OpenShift does it: shows whether an operator may set owners. It learns of new kinds only after some seconds.

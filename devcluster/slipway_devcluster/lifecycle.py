@@ -78,7 +78,8 @@ class Lifecycle:
             nodes: how many nodes, 1 to 32; ignored when `control_plane_only`.
             control_plane_only: etcd, API server and controllers, no node: pods stay Pending.
             controllers: which controllers run, in the syntax of kube-controller-manager's flag.
-            audit: whether the API server writes down what ServiceAccounts ask of it; see `paths.audit_log`.
+            audit: whether the API server writes down what ServiceAccounts ask of it (see
+                `paths.audit_log`) and checks who may set owner references.
 
         Raises:
             DevclusterError: a component did not come up; the message has the tail of its log.

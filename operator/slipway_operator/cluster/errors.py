@@ -11,6 +11,13 @@ from http import HTTPStatus
 
 REFUSALS = frozenset({400, 403, 405, 413, 415, 422})
 
+PASSING_REFUSALS = {
+    "being terminated": 30.0,
+    # Admission (OwnerReferencesPermissionEnforcement) learns of kinds some seconds after they are installed.
+    "cannot find RESTMapping": 5.0,
+}
+"""Words of a 403 that will not stay, and the seconds to wait."""
+
 
 class OperatorError(Exception):
     """Base of the errors that the operator expects."""
@@ -54,11 +61,10 @@ def from_response(code: int, reason: str, message: str, retry_after: float | Non
         return NotFound(text)
     if code in {HTTPStatus.CONFLICT, HTTPStatus.GONE}:
         return Conflict(text)
-    if code == HTTPStatus.FORBIDDEN and "being terminated" in message:
-        return Retry(text, after=30.0)
-    if code == HTTPStatus.FORBIDDEN and "cannot find RESTMapping" in message:
-        # Admission (OwnerReferencesPermissionEnforcement) learns of kinds some seconds after they are installed.
-        return Retry(text, after=5.0)
+    if code == HTTPStatus.FORBIDDEN:
+        for words, seconds in PASSING_REFUSALS.items():
+            if words in message:
+                return Retry(text, after=seconds)
     if code in REFUSALS:
         return Terminal(message, reason or str(code))
     return Retry(text, after=retry_after)

@@ -15,6 +15,9 @@ from slipway_operator.domain.times import stamp
 from slipway_runtime.spec.exit import ExitCode
 from slipway_runtime.spec.summary import Summary
 
+FREE_REASONS = frozenset({Reason.PREEMPTED, Reason.NODE_LOST, Reason.ATTEMPT_LOST, Reason.RESULT_LOST})
+"""Ends of an attempt that are nobody's fault and so not counted."""
+
 LOST_AFTER = timedelta(seconds=30)
 """A pod that is still there so long after its deletion was due is on a node that no longer answers."""
 
@@ -45,8 +48,11 @@ class Ended:
     message: str
     pod: str | None = None
     exit_code: int | None = None
-    free: bool = False
-    """Whether the restart is not counted."""
+
+    @property
+    def free(self) -> bool:
+        """Whether the restart is not counted."""
+        return self.reason in FREE_REASONS
 
     @property
     def permanent(self) -> bool:
@@ -155,14 +161,14 @@ def _disruption(pod: Pod, now: datetime) -> Ended | None:
         detail = pod.status.message or "its node ran short of a resource"
         return Ended(Reason.EVICTED, f"The pod was evicted: {detail}", pod.name)
     if pod.terminal and pod.status.reason in _SHUTDOWN_REASONS:
-        return Ended(Reason.PREEMPTED, "The pod's node shut down.", pod.name, free=True)
+        return Ended(Reason.PREEMPTED, "The pod's node shut down.", pod.name)
     target = find(pod.status.conditions, "DisruptionTarget")
     if target is not None and target.reason in _DISRUPTIONS and pod.status.phase != "Succeeded":
         reason, message = _DISRUPTIONS[target.reason]
         if pod.terminal or lost(pod, now):
-            return Ended(reason, message, pod.name, free=True)
+            return Ended(reason, message, pod.name)
     if lost(pod, now) or pod.status.phase == "Unknown":
-        return Ended(Reason.NODE_LOST, "The pod's node stopped answering.", pod.name, free=True)
+        return Ended(Reason.NODE_LOST, "The pod's node stopped answering.", pod.name)
     return None
 
 
@@ -182,7 +188,7 @@ def container_failure(pod: Pod, container: ContainerStatus, ended: Terminated) -
     text = words or f"Container {container.name} ended with exit code {ended.exit_code} and said nothing."
     if reason is Reason.CRASHED and words:
         text = f"Exit code {ended.exit_code}: {words}"
-    return Ended(reason, text, pod.name, ended.exit_code, free=reason is Reason.PREEMPTED)
+    return Ended(reason, text, pod.name, ended.exit_code)
 
 
 def as_failure(ended: Ended, before: Failure | None, now: datetime, *, attempt: int | None = None) -> Failure:

@@ -7,8 +7,8 @@ from slipway_operator.api.conditions import ConditionStatus, ConditionType
 from slipway_operator.api.job import JobSpec, JobStatus
 from slipway_operator.api.meta import Condition
 from slipway_operator.domain.conditions import find, sentence
+from slipway_operator.domain.failure import FREE_REASONS
 from slipway_operator.domain.planning import EventNote
-from slipway_operator.domain.restarts import FREE_REASONS
 
 ATTEMPT_FAILED = "AttemptFailed"
 

@@ -12,7 +12,7 @@ What is read, and so must survive any trimming of cached objects:
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -258,10 +258,3 @@ class Deployment(SeenObject):
     def current(self) -> bool:
         """Whether its status is about the spec as it is now."""
         return self.status.observed_generation >= self.metadata.generation
-
-
-class Owner(SeenObject):
-    """The object that a decision is about, its spec and status still unread."""
-
-    spec: Mapping[str, Any] = Field(default_factory=dict)
-    status: Mapping[str, Any] = Field(default_factory=dict)

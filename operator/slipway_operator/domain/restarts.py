@@ -8,6 +8,7 @@ from slipway_operator.api.conditions import Reason
 from slipway_operator.api.job import JobStatus, Restarts
 from slipway_operator.api.meta import FailurePolicy
 from slipway_operator.domain.conditions import sentence
+from slipway_operator.domain.failure import FREE_REASONS
 from slipway_operator.domain.times import moment, remaining
 
 StatusT = TypeVar("StatusT", bound=JobStatus)
@@ -16,9 +17,6 @@ FIRST_DELAY = 10.0
 LARGEST_DELAY = 300.0
 FREE_DELAY = 5.0
 """Seconds before an attempt that follows a preemption or a lost node."""
-
-FREE_REASONS = frozenset({Reason.PREEMPTED, Reason.NODE_LOST, Reason.ATTEMPT_LOST, Reason.RESULT_LOST})
-"""Ends of an attempt that are nobody's fault and so not counted."""
 
 GO_ON = (
     "Change spec.podTemplate, spec.failurePolicy or another setting of attempts to go on from the newest checkpoint,"

@@ -15,7 +15,7 @@ VIEW_LAG = 10.0
 
 LOOK_AGAIN = 5.0
 
-LOST = Ended(Reason.ATTEMPT_LOST, "The attempt's Job is gone; somebody deleted it.", free=True)
+LOST = Ended(Reason.ATTEMPT_LOST, "The attempt's Job is gone; somebody deleted it.")
 
 
 def published(job: Job, pods: Iterable[Pod]) -> Summary | None:
@@ -58,10 +58,10 @@ def _without_result(job: Job, pods: tuple[Pod, ...], now: datetime, before: Fail
     if again:
         text = "The program ended without an error but published no model. It must publish one before it ends."
         return Ended(Reason.CRASHED, text, pods[0].name if pods else None, exit_code=0)
-    return Ended(Reason.RESULT_LOST, "The pod's last message is gone; another attempt reads its result.", free=True)
+    return Ended(Reason.RESULT_LOST, "The pod's last message is gone; another attempt reads its result.")
 
 
 def _gone(job: Job) -> Ended:
     failed = find(job.status.conditions, "Failed")
     detail = failed.message if failed is not None and failed.message else "its pods are gone"
-    return Ended(Reason.ATTEMPT_LOST, f"The attempt's Job failed: {detail}", free=True)
+    return Ended(Reason.ATTEMPT_LOST, f"The attempt's Job failed: {detail}")
