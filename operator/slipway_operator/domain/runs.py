@@ -119,7 +119,7 @@ class Course(Generic[StatusT]):
             left = remaining(moment(status.attempt_started_at), verdict.VIEW_LAG, self.now)
             if left > 0:
                 return self._waiting(status, left)
-            return self._account(status, verdict.LOST)
+            return self._account(status, verdict.jobless(status.conditions))
         pods = self._pods_of(status.attempt)
         ended = verdict.ended(job, pods, self.now, before=status.last_failure)
         if isinstance(ended, Ended):

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from slipway_operator.api.conditions import Reason
-from slipway_operator.api.meta import Failure
+from slipway_operator.api.conditions import ConditionType, Reason
+from slipway_operator.api.meta import Condition, Failure
+from slipway_operator.domain.conditions import find as find_condition
 from slipway_operator.domain.failure import Ended, first_failure, lost, settled, summary_of
 from slipway_operator.domain.observed import Job, Pod, find
 from slipway_operator.domain.times import remaining
@@ -15,7 +16,13 @@ VIEW_LAG = 10.0
 
 LOOK_AGAIN = 5.0
 
-LOST = Ended(Reason.ATTEMPT_LOST, "The attempt's Job is gone; somebody deleted it.")
+
+def jobless(conditions: Iterable[Condition]) -> Ended:
+    """The end of an attempt whose Job is not there; ``conditions`` are those that the object had before."""
+    stalled = find_condition(conditions, ConditionType.STALLED)
+    if stalled is not None and stalled.reason == Reason.CHILD_REFUSED:
+        return Ended(Reason.ATTEMPT_LOST, f"The attempt had no Job. {stalled.message}")
+    return Ended(Reason.ATTEMPT_LOST, "The attempt's Job is gone; somebody deleted it.")
 
 
 def published(job: Job, pods: Iterable[Pod]) -> Summary | None:

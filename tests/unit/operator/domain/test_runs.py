@@ -299,6 +299,22 @@ def test_a_job_that_somebody_deleted_is_free_once_it_must_have_shown_up() -> Non
     late = train(status(attemptStartedAt=at(-11)))
     assert wrote(late)["restarts"] == {"counted": 0, "free": 1}
     assert condition(late)[1] == "AttemptLost"
+    assert "somebody deleted it" in condition(late)[2]
+
+
+def test_a_job_that_was_refused_is_not_taken_for_one_that_somebody_deleted() -> None:
+    refused = "Job x was refused: exceeded quota"
+    stalled = {
+        "type": "Stalled",
+        "status": "True",
+        "reason": "ChildRefused",
+        "message": refused,
+        "observedGeneration": 1,
+        "lastTransitionTime": at(-300),
+    }
+    later = train(status(attemptStartedAt=at(-300), conditions=[stalled]))
+    assert wrote(later)["restarts"] == {"counted": 0, "free": 1}
+    assert wrote(later)["lastFailure"]["message"] == f"The attempt had no Job. {refused}"
 
 
 def test_a_lost_message_is_read_by_one_more_free_attempt() -> None:
