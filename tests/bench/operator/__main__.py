@@ -14,6 +14,7 @@ from typing import Any
 from slipway_devcluster import Cluster
 from slipway_operator.cluster.api import Api
 from slipway_operator.cluster.resources import APPLIED, DEPLOYMENTS, JOBS, Resource
+from slipway_operator.domain.naming import NAME_LABEL
 from tests.bench.operator.objects import (
     RESOURCES,
     appearances,
@@ -101,7 +102,7 @@ async def _kind(cluster: Cluster, api: Api, kind: str, *, objects: int, idle: fl
         await asyncio.sleep(idle)
         found["idle_seconds"], found["idle_writes"] = idle, operator.writes() - before
         found |= await _latency(api, kind, namespace, objects)
-    found["bare_client_seconds"] = await _bare(cluster, api, kind, namespace)
+    found["bare_client_seconds"] = await _bare(cluster, api, kind, namespace, objects)
     return found
 
 
@@ -144,16 +145,18 @@ async def _latency(api: Api, kind: str, namespace: str, offset: int) -> dict[str
     }
 
 
-async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str) -> float:
+async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str, objects: int) -> float:
     """The same writes by a client that decides nothing: every child and every status applied once."""
     target, owner = f"{namespace}-bare", RESOURCES[kind]
     cluster.kubectl("create", "namespace", target)
-    owners = await items(api, owner, namespace)
+    owners = (await items(api, owner, namespace))[:objects]
+    names = {item["metadata"]["name"] for item in owners}
     copies = [_copy(item, owner, target) for item in owners]
     await create(api, owner, target, copies)
     seconds = 0.0
     for resource in APPLIED:
-        children = [item for item in await items(api, resource, namespace) if item["metadata"].get("labels")]
+        found = await items(api, resource, namespace)
+        children = [item for item in found if (item["metadata"].get("labels") or {}).get(NAME_LABEL) in names]
         seconds += await apply(api, resource, target, [_copy(item, resource, target) for item in children])
         assert await count(api, resource, target) >= len(children)
     told = [{**copy, "status": item["status"]} for copy, item in zip(copies, owners, strict=True)]
