@@ -28,7 +28,7 @@ def main() -> int:
         done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
         print(done.stdout, flush=True)
         failed |= done.returncode != 0
-        sections.append(f"## {title}\n\n```\n{done.stdout.strip()}\n```\n")
+        sections.append(f"## {title}\n\n{done.stdout.strip()}\n")
     if not failed:
         taken = f"{datetime.now(tz=UTC).date()}, {cpu_model()}, Python {platform.python_version()}.\n"
         (ROOT / "docs" / "benchmarks.md").write_text("\n".join([INTRODUCTION, taken, *sections]))

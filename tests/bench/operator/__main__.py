@@ -1,11 +1,12 @@
 """Measures the operator against a real API server (control plane only), beside a bare client doing the same writes.
 
-python -m tests.bench.operator [--objects 1000] [--idle 120] [--json FILE]
+python -m tests.bench.operator [--objects 1000 5000] [--idle 600]
 """
 
 import argparse
 import asyncio
-import json
+import os
+import platform
 import sys
 import time
 from pathlib import Path
@@ -32,28 +33,53 @@ ROOT = Path(__file__).resolve().parents[3]
 # Children get no pods here: what is measured is the operator, not the Job controller beside it on the same cores.
 CONTROLLERS = "namespace-controller,serviceaccount-controller,garbage-collector-controller"
 RATE = 50.0
+SETTLE = 3.0
+
+Figures = dict[str, float]
+ROWS = {
+    "children": "operator leads → every child created, s",
+    "bare_children": "a bare client creates the same children, s",
+    "settled": "operator leads → every status written too, s",
+    "bare": "a bare client writes the statuses too, s",
+    "writes": "writes an object",
+    "requests": "requests an object, with the lists at the start",
+    "p50": f"{RATE:.0f} new objects a second: creation → child, median, s",
+    "p99": f"{RATE:.0f} new objects a second: creation → child, 99th percentile, s",
+    "cpu": "processor time an object, ms",
+    "rss": "resident memory, MB",
+    "idle_seconds": "then left alone for, s",
+    "idle_writes": "writes in that time",
+}
 
 
 def main() -> None:
-    """Measure and print; exit code 0 whatever the figures are."""
+    """Measure and print a table; exit code 0 whatever the figures are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--objects", type=int, default=1000)
-    parser.add_argument("--idle", type=float, default=120.0, help="seconds of silence to count writes in")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--objects", type=int, nargs="+", default=[1000, 5000], help="sizes to measure")
+    parser.add_argument("--idle", type=float, default=600.0, help="seconds of silence to count writes in, first size")
     chosen = parser.parse_args()
     log = Path("/tmp/slipway-bench-operator.log")  # noqa: S108
     log.unlink(missing_ok=True)
-    figures: dict[str, Any] = {"objects": chosen.objects}
-    for kind in RESOURCES:
-        print(f"measuring {chosen.objects} {kind}s …", file=sys.stderr)
-        figures[kind] = _measure(kind, chosen.objects, chosen.idle, log)
-        print(json.dumps({kind: figures[kind]}), file=sys.stderr)
-    print(json.dumps(figures, indent=2))
-    if chosen.json:
-        chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"load average before: {os.getloadavg()[0]:.2f}\n")
+    columns: dict[str, Figures] = {}
+    for objects in chosen.objects:
+        for kind in RESOURCES:
+            title = f"{objects:,} {kind}s"
+            print(f"measuring {title} …", file=sys.stderr)
+            idle = chosen.idle if objects == chosen.objects[0] else 0.0
+            columns[title] = _measure(kind, objects, idle, log)
+            print(columns[title], file=sys.stderr)
+    print(_table(columns))
 
 
-def _measure(kind: str, objects: int, idle: float, log: Path) -> dict[str, Any]:
+def _table(columns: dict[str, Figures]) -> str:
+    lines = [f"| | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
+    lines += [f"| {text} | {' | '.join(f'{one[row]:g}' for one in columns.values())} |" for row, text in ROWS.items()]
+    return "\n".join(lines)
+
+
+def _measure(kind: str, objects: int, idle: float, log: Path) -> Figures:
     """One kind on a control plane of its own, so that no kind pays for the objects of another."""
     cluster = Cluster("bench-op")
     cluster.down()
@@ -66,7 +92,7 @@ def _measure(kind: str, objects: int, idle: float, log: Path) -> dict[str, Any]:
         cluster.down()
 
 
-async def _with_client(cluster: Cluster, kind: str, objects: int, idle: float, log: Path) -> dict[str, Any]:
+async def _with_client(cluster: Cluster, kind: str, objects: int, idle: float, log: Path) -> Figures:
     api = await client(cluster.kubeconfig)
     try:
         return await _kind(cluster, api, kind, objects=objects, idle=idle, log=log)
@@ -74,39 +100,33 @@ async def _with_client(cluster: Cluster, kind: str, objects: int, idle: float, l
         await api.close()
 
 
-async def _kind(cluster: Cluster, api: Api, kind: str, *, objects: int, idle: float, log: Path) -> dict[str, Any]:
-    resource = RESOURCES[kind]
+async def _kind(cluster: Cluster, api: Api, kind: str, *, objects: int, idle: float, log: Path) -> Figures:
     namespace = f"bench-{kind.lower()}"
     cluster.kubectl("create", "namespace", namespace)
-    last: Resource = JOBS if kind == "TrainingJob" else DEPLOYMENTS
-    found: dict[str, Any] = {}
-    bodies = [manifest(kind, namespace, index) for index in range(objects)]
-    await create(api, resource, namespace, bodies)
+    await create(api, RESOURCES[kind], namespace, [manifest(kind, namespace, index) for index in range(objects)])
+    found: Figures = {}
     with OperatorProcess(cluster.kubeconfig, log) as operator:
-        started = time.monotonic()
         await asyncio.to_thread(operator.wait_leading)
         led = time.monotonic()
-        await wait_count(api, last, namespace, objects)
-        found["children_seconds"] = round(time.monotonic() - led, 1)
-        found["process_start_to_children_seconds"] = round(time.monotonic() - started, 1)
+        await wait_count(api, _last(kind), namespace, objects)
+        found["children"] = round(time.monotonic() - led, 1)
         await asyncio.to_thread(_settle, operator)
-        found["settled_seconds"] = round(time.monotonic() - led - SETTLE, 1)
-        requests = operator.requests()
-        total = sum(n for (verb, _, res, _), n in requests.items() if res != "leases")
-        found["requests_per_object"] = round(total / objects, 2)
-        found["writes_per_object"] = round(operator.writes() / objects, 2)
-        found["rss_mb"] = round(operator.rss_mb(), 0)
-        found["rss_peak_mb"] = round(operator.rss_mb("VmHWM"), 0)
-        found["cpu_seconds"] = round(operator.cpu_seconds(), 1)
+        found["settled"] = round(time.monotonic() - led - SETTLE, 1)
+        total = sum(number for (_, _, resource, _), number in operator.requests().items() if resource != "leases")
+        found["writes"] = round(operator.writes() / objects, 2)
+        found["requests"] = round(total / objects, 2)
+        found["cpu"] = round(operator.cpu_seconds() * 1000 / objects, 1)
         before = operator.writes()
         await asyncio.sleep(idle)
         found["idle_seconds"], found["idle_writes"] = idle, operator.writes() - before
         found |= await _latency(api, kind, namespace, objects)
-    found["bare_client_seconds"] = await _bare(cluster, api, kind, namespace, objects)
-    return found
+        found["rss"] = round(operator.rss_mb("VmHWM"))
+    return found | await _bare(cluster, api, kind, namespace, objects)
 
 
-SETTLE = 3.0
+def _last(kind: str) -> Resource:
+    """The child that is written last."""
+    return JOBS if kind == "TrainingJob" else DEPLOYMENTS
 
 
 def _settle(operator: OperatorProcess) -> None:
@@ -119,9 +139,8 @@ def _settle(operator: OperatorProcess) -> None:
             quiet_since, writes = time.monotonic(), now
 
 
-async def _latency(api: Api, kind: str, namespace: str, offset: int) -> dict[str, float]:
-    """From the answer to an object's creation to the watch event of its child, at 50 objects a second."""
-    last: Resource = JOBS if kind == "TrainingJob" else DEPLOYMENTS
+async def _latency(api: Api, kind: str, namespace: str, offset: int) -> Figures:
+    """From the answer to an object's creation to the watch event of its last child, at a steady rate."""
     number = 500
     created: dict[str, float] = {}
     pending: set[asyncio.Task[Any]] = set()
@@ -130,7 +149,9 @@ async def _latency(api: Api, kind: str, namespace: str, offset: int) -> dict[str
         await api.request("create", RESOURCES[kind], namespace, method="POST", body=manifest(kind, namespace, index))
         created[f"o{index}"] = time.monotonic()
 
-    appeared = asyncio.create_task(appearances(api, last, namespace, {f"o{offset + step}" for step in range(number)}))
+    appeared = asyncio.create_task(
+        appearances(api, _last(kind), namespace, {f"o{offset + step}" for step in range(number)})
+    )
     await asyncio.sleep(1.0)
     begin = time.monotonic()
     for step in range(number):
@@ -139,13 +160,10 @@ async def _latency(api: Api, kind: str, namespace: str, offset: int) -> dict[str
     await asyncio.gather(*pending)
     seen = await asyncio.wait_for(appeared, 300)
     waits = sorted(seen[name] - at for name, at in created.items())
-    return {
-        "latency_p50_seconds": round(waits[len(waits) // 2], 3),
-        "latency_p99_seconds": round(waits[int(len(waits) * 0.99)], 3),
-    }
+    return {"p50": round(waits[len(waits) // 2], 2), "p99": round(waits[int(len(waits) * 0.99)], 2)}
 
 
-async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str, objects: int) -> float:
+async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str, objects: int) -> Figures:
     """The same writes by a client that decides nothing: every child and every status applied once."""
     target, owner = f"{namespace}-bare", RESOURCES[kind]
     cluster.kubectl("create", "namespace", target)
@@ -153,15 +171,15 @@ async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str, objects: 
     names = {item["metadata"]["name"] for item in owners}
     copies = [_copy(item, owner, target) for item in owners]
     await create(api, owner, target, copies)
-    seconds = 0.0
+    children_seconds = 0.0
     for resource in APPLIED:
         found = await items(api, resource, namespace)
         children = [item for item in found if (item["metadata"].get("labels") or {}).get(NAME_LABEL) in names]
-        seconds += await apply(api, resource, target, [_copy(item, resource, target) for item in children])
+        children_seconds += await apply(api, resource, target, [_copy(item, resource, target) for item in children])
         assert await count(api, resource, target) >= len(children)
     told = [{**copy, "status": item["status"]} for copy, item in zip(copies, owners, strict=True)]
-    seconds += await apply(api, owner, target, told, status=True)
-    return round(seconds, 1)
+    seconds = children_seconds + await apply(api, owner, target, told, status=True)
+    return {"bare_children": round(children_seconds, 1), "bare": round(seconds, 1)}
 
 
 def _copy(item: dict[str, Any], resource: Resource, namespace: str) -> dict[str, Any]:
