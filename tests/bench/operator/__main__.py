@@ -8,11 +8,13 @@ import asyncio
 import os
 import platform
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from slipway_devcluster import Cluster
+from slipway_operator.api.grants import Grant
 from slipway_operator.cluster.api import Api
 from slipway_operator.cluster.resources import APPLIED, DEPLOYMENTS, JOBS, Resource
 from slipway_operator.domain.naming import NAME_LABEL
@@ -28,10 +30,14 @@ from tests.bench.operator.objects import (
     wait_count,
 )
 from tests.bench.operator.process import OperatorProcess
+from tests.cluster.operator.identity import Identity
 
 ROOT = Path(__file__).resolve().parents[3]
 # Children get no pods here: what is measured is the operator, not the Job controller beside it on the same cores.
 CONTROLLERS = "namespace-controller,serviceaccount-controller,garbage-collector-controller"
+# Tokens, as in a pod: the API server verifies the signature of a client certificate anew with every request.
+OPERATOR = Identity("slipway-system")
+BENCH = Identity("bench", grants=(Grant("*", "*", ("*",)),))
 RATE = 50.0
 SETTLE = 3.0
 
@@ -86,26 +92,31 @@ def _measure(kind: str, objects: int, idle: float, log: Path) -> Figures:
     cluster.up(control_plane_only=True, controllers=CONTROLLERS)
     try:
         cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        cluster.kubectl("create", "namespace", "slipway-system")
+        for identity in (OPERATOR, BENCH):
+            cluster.kubectl("create", "namespace", identity.namespace)
         return asyncio.run(_with_client(cluster, kind, objects, idle, log))
     finally:
         cluster.down()
 
 
 async def _with_client(cluster: Cluster, kind: str, objects: int, idle: float, log: Path) -> Figures:
-    api = await client(cluster.kubeconfig)
-    try:
-        return await _kind(cluster, api, kind, objects=objects, idle=idle, log=log)
-    finally:
-        await api.close()
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = OPERATOR.kubeconfig(cluster, Path(folder))
+        api = await client(BENCH.kubeconfig(cluster, Path(folder)))
+        try:
+            return await _kind(cluster, api, kind, kubeconfig, objects=objects, idle=idle, log=log)
+        finally:
+            await api.close()
 
 
-async def _kind(cluster: Cluster, api: Api, kind: str, *, objects: int, idle: float, log: Path) -> Figures:
+async def _kind(
+    cluster: Cluster, api: Api, kind: str, kubeconfig: Path, *, objects: int, idle: float, log: Path
+) -> Figures:
     namespace = f"bench-{kind.lower()}"
     cluster.kubectl("create", "namespace", namespace)
     await create(api, RESOURCES[kind], namespace, [manifest(kind, namespace, index) for index in range(objects)])
     found: Figures = {}
-    with OperatorProcess(cluster.kubeconfig, log) as operator:
+    with OperatorProcess(kubeconfig, log) as operator:
         await asyncio.to_thread(operator.wait_leading)
         led = time.monotonic()
         await wait_count(api, _last(kind), namespace, objects)
