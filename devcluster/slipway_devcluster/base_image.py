@@ -35,7 +35,8 @@ def ensure_base(buildah: Buildah) -> str:
                 buildah.run("pull", "--quiet", "--retry", "0", BASE, timeout=_PULL_SECONDS)
         except CommandError as error:
             say(
-                f"  no registry answers ({str(error).splitlines()[-1][:160]}): a stand-in is built from Debian packages"
+                f"  no registry answers ({str(error).splitlines()[-1][:160]}); "
+                "no harm: a stand-in is built from Debian packages"
             )
             with step(f"build the stand-in of {BASE} (about 2 min)"):
                 _stand_in(buildah)
