@@ -10,13 +10,18 @@ PATIENCE = 30.0
 
 
 class WorkQueue:
-    """Keys to reconcile, oldest first; those put behind come when no other waits.
+    """Keys to reconcile, oldest first; those put behind come when no other waits and few are worked on.
 
     A key that is added while a worker has it is *dirty*: it comes again when the worker is done. Times are the event
     loop's.
+
+    Args:
+        busy: keys in work from which on those put behind wait even for a free worker: it is the API server that is
+            short then, not workers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, busy: int = 8) -> None:
+        self._busy = busy
         self._waiting: OrderedDict[Key, float] = OrderedDict()
         self._behind: OrderedDict[Key, float] = OrderedDict()
         self._active: dict[Key, float] = {}
@@ -30,8 +35,8 @@ class WorkQueue:
         return len(self._waiting) + len(self._behind)
 
     def pressed(self) -> bool:
-        """Whether a key waits that was not put behind."""
-        return bool(self._waiting)
+        """Whether keys that were not put behind keep everybody busy."""
+        return bool(self._waiting) or len(self._active) > self._busy
 
     def add(self, key: Key) -> None:
         """Have the key looked at as soon as a worker is free."""
@@ -68,15 +73,20 @@ class WorkQueue:
 
     async def get(self) -> Key:
         """The key that waited longest; the caller must call :meth:`done` with it."""
-        while not (self._waiting or self._behind):
+        while not (turn := self._turn()):
             self._ready.clear()
             await self._ready.wait()
-        now = asyncio.get_running_loop().time()
-        overdue = bool(self._behind) and now - next(iter(self._behind.values())) > PATIENCE
-        turn = self._behind if overdue or not self._waiting else self._waiting
         key, _ = turn.popitem(last=False)
-        self._active[key] = now
+        self._active[key] = asyncio.get_running_loop().time()
         return key
+
+    def _turn(self) -> OrderedDict[Key, float]:
+        """Whose turn it is; empty when nobody's."""
+        if self._behind and asyncio.get_running_loop().time() - next(iter(self._behind.values())) > PATIENCE:
+            return self._behind
+        if self._waiting or len(self._active) >= self._busy:
+            return self._waiting
+        return self._behind
 
     def done(self, key: Key) -> None:
         """The worker has finished with the key."""
@@ -84,9 +94,9 @@ class WorkQueue:
         dirty, yielding = self._dirty.pop(key, None), self._yielding.pop(key, None)
         if dirty is not None:
             self._waiting[key] = dirty
-            self._ready.set()
         elif yielding is not None:
             self._behind[key] = yielding
+        if self._waiting or self._behind:
             self._ready.set()
 
     def oldest(self) -> float:

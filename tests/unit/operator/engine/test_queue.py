@@ -79,6 +79,22 @@ async def test_what_was_put_behind_comes_when_no_other_waits() -> None:
     assert await queue.get() == A
 
 
+async def test_while_many_are_worked_on_a_free_worker_leaves_those_behind_alone() -> None:
+    queue = WorkQueue(busy=1)
+    for key in (A, B):
+        queue.add(key)
+        assert await queue.get() == key
+    assert queue.pressed()
+    queue.put_behind(A)
+    queue.done(A)
+    free = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert not free.done()
+    queue.done(B)
+    assert await free == A
+    assert not queue.pressed()
+
+
 async def test_an_event_ends_the_place_behind() -> None:
     queue = WorkQueue()
     for key in (A, B):
