@@ -64,7 +64,7 @@ class Operator:
         self._die = die
         self._uniform = uniform
         self.cache = Cache(time.monotonic)
-        self.queue = WorkQueue(busy=max(1, settings.workers // 4))
+        self.queue = WorkQueue()
         self._warnings = Warnings(self.cache)
         self._poller = ProgressPoller(lambda address: fetch_progress(session, address), self.queue.add, time.monotonic)
         self._accounts = StoreAccounts(api, session, settings.store())

@@ -16,11 +16,11 @@ class WorkQueue:
     loop's.
 
     Args:
-        busy: keys in work from which on those put behind wait even for a free worker: it is the API server that is
-            short then, not workers.
+        busy: keys in work from which on those put behind wait even though a worker is free: what they would take is the
+            API server's time, and others still wait for their pods.
     """
 
-    def __init__(self, busy: int = 8) -> None:
+    def __init__(self, busy: int = 2) -> None:
         self._busy = busy
         self._waiting: OrderedDict[Key, float] = OrderedDict()
         self._behind: OrderedDict[Key, float] = OrderedDict()

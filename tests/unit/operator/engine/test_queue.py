@@ -76,6 +76,7 @@ async def test_what_was_put_behind_comes_when_no_other_waits() -> None:
     assert len(queue) == 3
     assert [await queue.get() for _ in range(2)] == [B, C]
     assert not queue.pressed()
+    queue.done(B)
     assert await queue.get() == A
 
 
