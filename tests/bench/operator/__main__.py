@@ -42,6 +42,10 @@ RATE = 50.0
 BURST = 500
 SETTLE = 3.0
 
+NOTE = """
+API server, etcd, operator and the measuring client share the cores. When they are full, new objects wait in line;
+statuses wait behind new objects' children, for half a minute at most."""
+
 Figures = dict[str, float]
 ROWS = {
     "children": "operator leads → every child created, s",
@@ -80,6 +84,7 @@ def main() -> None:
             columns[title] = _measure(kind, objects, idle, log)
             print(columns[title], file=sys.stderr)
     print(_table(columns))
+    print(NOTE)
 
 
 def _table(columns: dict[str, Figures]) -> str:
