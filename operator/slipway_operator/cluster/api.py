@@ -22,9 +22,6 @@ FIELD_MANAGER = "slipway"
 STATUS_MANAGER = "slipway-status"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-# "Ignore" spares the API server a second parse of every manifest, which only looks for keys that occur twice. An apply
-# with a field that the schema does not have is refused all the same.
-_FORCED = {"force": "true", "fieldValidation": "Ignore"}
 
 
 @dataclass(frozen=True)
@@ -137,16 +134,7 @@ class Api:
         self, resource: Resource, namespace: str, name: str, manifest: Mapping[str, Any], manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:
         """Server-side apply of a whole manifest; the object as it is now."""
-        return await self.request(
-            "patch",
-            resource,
-            namespace,
-            name,
-            method="PATCH",
-            query={"fieldManager": manager, **_FORCED},
-            body=manifest,
-            content_type=APPLY,
-        )
+        return await self._apply(resource, namespace, name, manifest, manager)
 
     async def apply_status(
         self, resource: Resource, namespace: str, name: str, manifest: Mapping[str, Any]
@@ -156,14 +144,28 @@ class Api:
         Raises:
             Conflict: the object changed since.
         """
+        return await self._apply(resource, namespace, name, manifest, STATUS_MANAGER, subresource="status")
+
+    async def _apply(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        manifest: Mapping[str, Any],
+        manager: str,
+        *,
+        subresource: str | None = None,
+    ) -> dict[str, Any]:
+        # "Ignore" spares the API server a second parse of every manifest, which only looks for keys that occur twice.
+        # An apply with a field that the schema does not have is refused all the same.
         return await self.request(
             "patch",
             resource,
             namespace,
             name,
-            subresource="status",
+            subresource=subresource,
             method="PATCH",
-            query={"fieldManager": STATUS_MANAGER, **_FORCED},
+            query={"fieldManager": manager, "force": "true", "fieldValidation": "Ignore"},
             body=manifest,
             content_type=APPLY,
         )
