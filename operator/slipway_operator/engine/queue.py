@@ -8,20 +8,19 @@ from slipway_operator.domain.planning import Key
 PATIENCE = 30.0
 """Seconds after which a key that was put behind the others comes before them."""
 
+BUSY = 2
+"""Keys in work from which on those put behind wait even though a worker is free: what they would take is the API
+server's time, and others still wait for their pods."""
+
 
 class WorkQueue:
     """Keys to reconcile, oldest first; those put behind come when no other waits and few are worked on.
 
     A key that is added while a worker has it is *dirty*: it comes again when the worker is done. Times are the event
     loop's.
-
-    Args:
-        busy: keys in work from which on those put behind wait even though a worker is free: what they would take is the
-            API server's time, and others still wait for their pods.
     """
 
-    def __init__(self, busy: int = 2) -> None:
-        self._busy = busy
+    def __init__(self) -> None:
         self._waiting: OrderedDict[Key, float] = OrderedDict()
         self._behind: OrderedDict[Key, float] = OrderedDict()
         self._active: dict[Key, float] = {}
@@ -35,8 +34,8 @@ class WorkQueue:
         return len(self._waiting) + len(self._behind)
 
     def pressed(self) -> bool:
-        """Whether keys that were not put behind keep everybody busy."""
-        return bool(self._waiting) or len(self._active) > self._busy
+        """Whether others come first; for a worker that holds a key."""
+        return bool(self._waiting) or len(self._active) - 1 >= BUSY
 
     def add(self, key: Key) -> None:
         """Have the key looked at as soon as a worker is free."""
@@ -84,7 +83,7 @@ class WorkQueue:
         """Whose turn it is; empty when nobody's."""
         if self._behind and asyncio.get_running_loop().time() - next(iter(self._behind.values())) > PATIENCE:
             return self._behind
-        if self._waiting or len(self._active) >= self._busy:
+        if self._waiting or len(self._active) >= BUSY:
             return self._waiting
         return self._behind
 
@@ -96,7 +95,7 @@ class WorkQueue:
             self._waiting[key] = dirty
         elif yielding is not None:
             self._behind[key] = yielding
-        if self._waiting or self._behind:
+        if self._turn():
             self._ready.set()
 
     def oldest(self) -> float:

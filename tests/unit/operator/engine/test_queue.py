@@ -81,8 +81,8 @@ async def test_what_was_put_behind_comes_when_no_other_waits() -> None:
 
 
 async def test_while_many_are_worked_on_a_free_worker_leaves_those_behind_alone() -> None:
-    queue = WorkQueue(busy=1)
-    for key in (A, B):
+    queue = WorkQueue()
+    for key in (A, B, C):
         queue.add(key)
         assert await queue.get() == key
     assert queue.pressed()
