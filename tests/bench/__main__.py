@@ -1,6 +1,5 @@
 """``make bench``: run every benchmark and keep what it printed in ``docs/benchmarks.md``."""
 
-import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,12 +14,6 @@ compare ratios, not absolutes.
 """
 
 
-def cpu_model() -> str:
-    """The processor's name, as the kernel tells it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def main() -> int:
     """Run all; the exit code is 0 only when every benchmark ended well."""
     sections, failed = [], False
@@ -30,7 +23,7 @@ def main() -> int:
         failed |= done.returncode != 0
         sections.append(f"## {title}\n\n{done.stdout.strip()}\n")
     if not failed:
-        taken = f"{datetime.now(tz=UTC).date()}, {cpu_model()}, Python {platform.python_version()}.\n"
+        taken = f"{datetime.now(tz=UTC).date()}.\n"
         (ROOT / "docs" / "benchmarks.md").write_text("\n".join([INTRODUCTION, taken, *sections]))
     return int(failed)
 

@@ -5,8 +5,6 @@ python -m tests.bench.operator [--objects 1000 5000] [--idle 600]
 
 import argparse
 import asyncio
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -19,6 +17,7 @@ from slipway_operator.api.grants import Grant
 from slipway_operator.cluster.api import Api
 from slipway_operator.cluster.resources import APPLIED, DEPLOYMENTS, JOBS, Resource
 from slipway_operator.domain.naming import NAME_LABEL
+from tests.bench.machine import machine
 from tests.bench.operator.objects import (
     RESOURCES,
     appearances,
@@ -75,8 +74,7 @@ def main() -> None:
     chosen = parser.parse_args()
     log = Path("/tmp/slipway-bench-operator.log")  # noqa: S108
     log.unlink(missing_ok=True)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"load average before: {os.getloadavg()[0]:.2f}\n")
+    print(machine())
     columns: dict[str, Figures] = {}
     for objects in chosen.objects:
         for kind in RESOURCES:

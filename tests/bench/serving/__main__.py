@@ -1,8 +1,6 @@
 """``python -m tests.bench.serving``: measure and print a table."""
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import onnxruntime
 
+from tests.bench.machine import machine
 from tests.bench.serving.measure import Load, bare_inference, import_seconds, start_seconds, under_load
 from tests.bench.serving.model import FEATURES, request_bodies, write_mlp
 
@@ -38,11 +37,7 @@ def _report_start(serve: list[str], model: Path, rounds: int) -> None:
         starts.append(seconds)
         memory.append(resident)
         floors.append(import_seconds(model))
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"onnxruntime {onnxruntime.__version__}"
-    )
-    print(f"load average before: {os.getloadavg()[0]:.2f}\n")
+    print(machine(f"onnxruntime {onnxruntime.__version__}"))
     print("| start to ready | best s | median s | RSS MB |\n|---|---|---|---|")
     print(f"| slipway-serve | {min(starts):.2f} | {statistics.median(starts):.2f} | {min(memory):.0f} |")
     print(f"| bare: import onnxruntime, load, run | {min(floors):.2f} | {statistics.median(floors):.2f} | |\n")
