@@ -10,6 +10,9 @@ COLLECT_AFTER = 50_000
 """Objects between two looks for cycles: few of what a reconcile makes is in one, and a look every 700 objects took a
 fifth of the operator's processor time."""
 
+SPARE_CONNECTIONS = 16
+"""For lists, events, the lease and the store's accounts."""
+
 USAGE = """usage: slipway-operator COMMAND
 
   run        reconcile TrainingJobs, CompressionJobs and ModelServices (settings: SLIPWAY_OPERATOR_* variables)
@@ -57,6 +60,7 @@ async def _run() -> int:
     from slipway_operator.cluster.api import Api
     from slipway_operator.cluster.connection import load_configuration
     from slipway_operator.cluster.rate import TokenBucket
+    from slipway_operator.cluster.resources import CHILDREN
     from slipway_operator.engine.operator import Operator, recorder
     from slipway_operator.hooks.pump import pump
     from slipway_operator.observe import http, logs
@@ -68,7 +72,8 @@ async def _run() -> int:
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)
     metrics = Metrics()
-    configuration = await load_configuration(connections=settings.workers + 16)
+    watches = len(CHILDREN) * max(1, len(settings.watch_namespaces))
+    configuration = await load_configuration(connections=settings.workers + watches + SPARE_CONNECTIONS)
     api = Api(configuration, TokenBucket(settings.qps, settings.burst, time.monotonic), recorder=recorder(metrics))
     async with aiohttp.ClientSession() as session:
         operator = Operator(settings, api, session, metrics)

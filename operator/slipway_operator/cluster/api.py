@@ -22,6 +22,8 @@ FIELD_MANAGER = "slipway"
 STATUS_MANAGER = "slipway-status"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+WATCH_SECONDS = 300
+"""After which the API server is asked to end a watch: one that went deaf ends then, at the latest."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,50 @@ class Api:
             query["continue"] = metadata["continue"]
             await asyncio.sleep(0)
 
+    async def watch(
+        self, resource: Resource, namespace: str | None, selector: str | None, version: str
+    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Changes of the collection after a resourceVersion: (type, object), until the server ends the stream.
+
+        Bookmarks are among them.
+
+        Raises:
+            Conflict: the server no longer knows that version.
+            OperatorError: the stream broke, or could not be had.
+        """
+        query = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        if selector:
+            query["labelSelector"] = selector
+        url = self._configuration.host + resource.path(namespace) + "?" + urlencode(query)
+        timeout = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
+        code = 0
+        try:
+            async with self._pool().get(
+                url,
+                headers=await self._headers(),
+                timeout=timeout,
+                server_hostname=self._configuration.tls_server_name,
+                proxy=self._configuration.proxy,
+            ) as response:
+                code = response.status
+                if code != HTTPStatus.OK:
+                    _decoded(response, await response.read())
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield _change(line)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Retry(f"watch {url}: {type(error).__name__}: {error}") from error
+        finally:
+            if self._recorder is not None:
+                self._recorder(Call("watch", resource.group, resource.plural, code, namespace, None))
+
     async def served(self, resources: tuple[Resource, ...]) -> list[str]:
         """Which of these resources the API server does not know (yet)."""
         missing: list[str] = []
@@ -215,6 +261,14 @@ class Api:
             )
             missing += [one.plural for one in resources if one.root == root and one.plural not in known]
         return sorted(missing)
+
+
+def _change(line: bytes) -> tuple[str, dict[str, Any]]:
+    event = orjson.loads(line)
+    kind, body = str(event["type"]), event["object"]
+    if kind == "ERROR":
+        raise from_response(int(body.get("code") or 0), str(body.get("reason", "")), str(body.get("message", "")))
+    return kind, body
 
 
 def _decoded(response: aiohttp.ClientResponse, content: bytes) -> dict[str, Any]:

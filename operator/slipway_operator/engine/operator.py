@@ -15,7 +15,7 @@ from slipway_operator.cluster.api import Api, Call
 from slipway_operator.cluster.errors import OperatorError
 from slipway_operator.cluster.events import EventRecorder
 from slipway_operator.cluster.lease import ApiLeaseStore, LeaderElection, LeaseTimes
-from slipway_operator.cluster.resources import OWNERS
+from slipway_operator.cluster.resources import CHILDREN, OWNERS, Resource
 from slipway_operator.cluster.store_accounts import StoreAccounts
 from slipway_operator.domain.planning import STORE_SECRET, decide
 from slipway_operator.engine.backoff import Backoff
@@ -23,6 +23,7 @@ from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.executor import Executor
 from slipway_operator.engine.progress import ProgressPoller, fetch_progress
 from slipway_operator.engine.queue import WorkQueue
+from slipway_operator.engine.reflector import Reflector
 from slipway_operator.engine.resync import Resync
 from slipway_operator.engine.store import StoreBook
 from slipway_operator.engine.warnings import Warnings
@@ -39,7 +40,7 @@ ROOT_SECONDS = 5.0
 
 
 class Operator:
-    """The operator's process without its watches: those call :meth:`observe`.
+    """The operator's process without the watches of owners and Warning events: those call :meth:`observe`.
 
     Args:
         settings: the install's settings.
@@ -78,6 +79,7 @@ class Operator:
             settings.watch_namespaces,
             lambda kind, n: metrics.watch_missed.labels(kind).inc(n),
         )
+        self._reflector = Reflector(api, self._resync.relist, self.observe, Backoff(uniform))
         self._reconciler = Reconciler(
             cache=self.cache,
             queue=self.queue,
@@ -174,7 +176,9 @@ class Operator:
         return self._metrics.text(self.cache.counts())
 
     async def _lead(self) -> None:
-        await self._list()
+        for (resource, namespace), version in (await self._list()).items():
+            if resource in CHILDREN:
+                self._spawn(self._reflector.follow(resource, namespace, version), "watch")
         self._spawn(self._resync.forever(self._settings.resync_seconds, lambda: self._uniform(0.8, 1.2)), "resync")
         if self._settings.leader_elect:
             await self._election.acquire()
@@ -190,16 +194,14 @@ class Operator:
         for _ in range(self._settings.workers):
             self._spawn(self._reconciler.work(), "worker")
 
-    async def _list(self) -> None:
+    async def _list(self) -> dict[tuple[Resource, str | None], str]:
         backoff = Backoff(self._uniform)
         while True:
             try:
-                await self._resync.run_once()
+                return await self._resync.run_once()
             except OperatorError as error:
                 logger.warning("First list failed", extra={"error": str(error)})
                 await asyncio.sleep(backoff.failed("list"))
-            else:
-                return
 
     async def _keep_root(self) -> None:
         """The store's pod waits for the root key: have it before the first object asks."""

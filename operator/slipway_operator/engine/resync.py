@@ -49,18 +49,28 @@ class Resync:
         """A watch told about the object, so it did not miss the difference that a LIST found."""
         self._undelivered.pop(uid, None)
 
-    async def run_once(self) -> int:
-        """List all kinds once; the number of differences found.
+    async def run_once(self) -> dict[tuple[Resource, str | None], str]:
+        """List all kinds once; the resourceVersion of each list, by kind and namespace (None: of all).
 
         Raises:
             OperatorError: a LIST failed; the cache keeps what it had.
         """
-        total = 0
+        versions: dict[tuple[Resource, str | None], str] = {}
         for resource in CACHED:
             for namespace in self._namespaces:
-                total += await self._one(resource, namespace)
+                versions[resource, namespace], differences = await self._one(resource, namespace)
+                self._undelivered |= dict.fromkeys(differences, resource.kind)
         self.synced = True
-        return total
+        return versions
+
+    async def relist(self, resource: Resource, namespace: str | None) -> str:
+        """List one kind for a watch that has to begin anew; the list's resourceVersion.
+
+        Raises:
+            OperatorError: the LIST failed; the cache keeps what it had.
+        """
+        version, _ = await self._one(resource, namespace)
+        return version
 
     async def forever(
         self, every: float, jitter: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -84,25 +94,24 @@ class Resync:
             logger.warning("Watch missed changes", extra={"kind": kind, "number": number})
         self.missed_in_a_row = self.missed_in_a_row + 1 if missed else 0
 
-    async def _one(self, resource: Resource, namespace: str | None) -> int:
+    async def _one(self, resource: Resource, namespace: str | None) -> tuple[str, list[str]]:
+        """The list's resourceVersion and the uids of what differs from the cache."""
         selector = None if resource in OWNERS else CHILD_SELECTOR
         seen: dict[str, str] = {}
-        changed = 0
+        differences: list[str] = []
         version = ""
         async for page_version, items in self._api.pages(resource, namespace, selector):
             version = version or page_version
             for item in items:
-                seen[item["metadata"]["uid"]] = item["metadata"]["resourceVersion"]
-                keys = self._cache.put(item, resource.kind)
-                changed += bool(keys)
-                if keys:
-                    self._undelivered[item["metadata"]["uid"]] = resource.kind
+                uid = item["metadata"]["uid"]
+                seen[uid] = item["metadata"]["resourceVersion"]
+                if keys := self._cache.put(item, resource.kind):
+                    differences.append(uid)
                 for key in keys:
                     self._enqueue(key)
         known = [one for one in self._cache.of_kind(resource.kind) if namespace in (None, one.namespace)]
-        gone = vanished(known, seen, version)
-        for one in gone:
-            self._undelivered[one.uid] = one.kind
+        for one in vanished(known, seen, version):
+            differences.append(one.uid)
             for key in self._cache.remove(one.kind, one.namespace, one.name, one.uid):
                 self._enqueue(key)
-        return changed + len(gone)
+        return version, differences

@@ -4,10 +4,11 @@ import asyncio
 
 import kopf
 
+from slipway_operator.engine.reflector import Observe
 from slipway_operator.hooks import watch
 
 
-async def pump(observe: watch.Observe, namespaces: tuple[str, ...]) -> None:
+async def pump(observe: Observe, namespaces: tuple[str, ...]) -> None:
     """Watch until SIGTERM or SIGINT.
 
     Args:

@@ -1,15 +1,14 @@
-"""kopf as an event pump: server-side filtered watches that only feed the cache. Nothing here writes to an object."""
+"""kopf as an event pump for what people write: watches that only feed the cache. Nothing here writes to an object."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import kopf
 
 from slipway_operator.cluster.connection import in_cluster
-from slipway_operator.cluster.resources import CHILD_SELECTOR, CHILDREN, OWNERS, WARNING_EVENTS
+from slipway_operator.cluster.resources import OWNERS, WARNING_EVENTS
+from slipway_operator.engine.reflector import Observe
 from slipway_operator.hooks.storage import NoDiffBase, NoProgress
-
-Observe = Callable[[str | None, Mapping[str, Any], str], None]
 
 
 def settings() -> kopf.OperatorSettings:
@@ -29,17 +28,15 @@ def settings() -> kopf.OperatorSettings:
     made.queueing.exit_timeout = 0.5
     made.networking.request_timeout = 30
     made.process.ultimate_exiting_timeout = 25
-    for resource in CHILDREN:
-        made.watching.label_selectors[resource.group, resource.version, resource.plural] = CHILD_SELECTOR
     events = WARNING_EVENTS
     made.watching.field_selectors[events.group, events.version, events.plural] = "type=Warning"
     return made
 
 
 def registry(observe: Observe) -> kopf.OperatorRegistry:
-    """Handlers that pass every event of our kinds, their children and Warning events on."""
+    """Handlers that pass every event of our kinds and every Warning event on."""
     made = kopf.OperatorRegistry()
-    for resource in (*OWNERS, *CHILDREN, WARNING_EVENTS):
+    for resource in (*OWNERS, WARNING_EVENTS):
         kopf.on.event(resource.group, resource.version, resource.plural, registry=made, id=f"watch-{resource.kind}")(
             _handler(observe, resource.kind)
         )
