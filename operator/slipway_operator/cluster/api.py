@@ -240,7 +240,7 @@ class Api:
                 async for chunk in response.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
-                        yield _change(line)
+                        yield change(line)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Retry(f"watch {url}: {type(error).__name__}: {error}") from error
         finally:
@@ -263,7 +263,12 @@ class Api:
         return sorted(missing)
 
 
-def _change(line: bytes) -> tuple[str, dict[str, Any]]:
+def change(line: bytes) -> tuple[str, dict[str, Any]]:
+    """(type, object) of a watch's line.
+
+    Raises:
+        OperatorError: the line tells why the watch cannot go on.
+    """
     event = orjson.loads(line)
     kind, body = str(event["type"]), event["object"]
     if kind == "ERROR":

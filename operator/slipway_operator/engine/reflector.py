@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from slipway_operator.cluster.errors import Conflict, OperatorError
+from slipway_operator.cluster.errors import OperatorError
 from slipway_operator.cluster.resources import CHILD_SELECTOR, Resource
 from slipway_operator.engine.backoff import Backoff
 
@@ -53,7 +53,10 @@ class Reflector:
         self._sleep = sleep
 
     async def follow(self, resource: Resource, namespace: str | None, version: str) -> None:
-        """Pass every change after a resourceVersion on; list again when the API server has forgotten it."""
+        """Pass every change after a resourceVersion on.
+
+        After any error the kind is listed again: whatever was missed or forgotten, a list sets it right.
+        """
         key = (resource, namespace)
         while True:
             try:
@@ -63,9 +66,11 @@ class Reflector:
                     if kind != "BOOKMARK":
                         self._observe(kind, body, resource.kind)
                 self._backoff.succeeded(key)
-            except Conflict:
-                version = ""
             except OperatorError as error:
+                version = ""
                 seconds = self._backoff.failed(key)
-                logger.warning("Watch interrupted", extra={"kind": resource.kind, "error": str(error)})
+                logger.warning(
+                    "Watch interrupted",
+                    extra={"kind": resource.kind, "error": str(error), "seconds": round(seconds, 1)},
+                )
                 await self._sleep(seconds)

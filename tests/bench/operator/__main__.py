@@ -10,22 +10,18 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from slipway_devcluster import Cluster
 from slipway_operator.api.grants import Grant
 from slipway_operator.cluster.api import Api
-from slipway_operator.cluster.resources import APPLIED, DEPLOYMENTS, JOBS, Resource
-from slipway_operator.domain.naming import NAME_LABEL
+from slipway_operator.cluster.resources import DEPLOYMENTS, JOBS, Resource
 from tests.bench.machine import machine
+from tests.bench.operator.bare import BareClient
 from tests.bench.operator.objects import (
     RESOURCES,
     appearances,
-    apply,
     client,
-    count,
     create,
-    items,
     manifest,
     wait_count,
 )
@@ -38,7 +34,7 @@ CONTROLLERS = "namespace-controller,serviceaccount-controller,garbage-collector-
 # Tokens, as in a pod: the API server verifies the signature of a client certificate anew with every request.
 OPERATOR = Identity("slipway-system")
 BENCH = Identity("bench", grants=(Grant("*", "*", ("*",)),))
-RATE = 50.0
+RATES = (25, 50)
 BURST = 500
 SETTLE = 3.0
 
@@ -55,10 +51,12 @@ ROWS = {
     "bare": "a bare client: the same, s",
     "writes": "writes an object",
     "requests": "requests an object, with the lists at the start",
-    "p50": f"{BURST} new objects, {RATE:.0f} a second: creation → last child, median, s",
-    "p99": "the 99th percentile, s",
-    "bare_p50": "a bare client, the same: median, s",
-    "bare_p99": "the 99th percentile, s",
+    **{
+        f"{who}{percentile}@{rate}": f"{BURST} more, {rate} a second, {what}: until the last child, {percentile}, s"
+        for rate in RATES
+        for who, what in (("", "operator"), ("bare_", "bare client"))
+        for percentile in ("p50", "p99")
+    },
     "cpu": "processor time an object, ms",
     "rss": "resident memory at its peak, MB",
     "idle_seconds": "then left alone for, s",
@@ -140,7 +138,9 @@ async def _kind(
         before = operator.writes()
         await asyncio.sleep(idle)
         found["idle_seconds"], found["idle_writes"] = idle, operator.writes() - before
-        found |= await _latency(api, kind, namespace, objects)
+        for index, rate in enumerate(RATES):
+            found |= await _latency(api, kind, namespace, objects + index * BURST, rate)
+            await asyncio.to_thread(_settle, operator)
         found["rss"] = round(operator.rss_mb("VmHWM"))
     return found | await _bare(cluster, api, kind, namespace, objects)
 
@@ -160,93 +160,69 @@ def _settle(operator: OperatorProcess) -> None:
             quiet_since, writes = time.monotonic(), now
 
 
-async def _latency(api: Api, kind: str, namespace: str, offset: int) -> Figures:
-    """From the answer to an object's creation to the watch event of its last child, at a steady rate."""
-    created: dict[str, float] = {}
+async def _latency(api: Api, kind: str, namespace: str, offset: int, rate: int) -> Figures:
+    """From when an object should be created to the watch event of its last child, at a steady rate."""
+    bodies = [manifest(kind, namespace, offset + step) for step in range(BURST)]
 
     async def one(step: int) -> None:
-        body = manifest(kind, namespace, offset + step)
-        await api.request("create", RESOURCES[kind], namespace, method="POST", body=body)
-        created[body["metadata"]["name"]] = time.monotonic()
+        await api.request("create", RESOURCES[kind], namespace, method="POST", body=bodies[step])
 
-    wanted = {f"o{offset + step}" for step in range(BURST)}
+    wanted = {body["metadata"]["name"] for body in bodies}
     appeared = asyncio.create_task(appearances(api, _last(kind), namespace, wanted))
     await asyncio.sleep(1.0)
-    await _steadily(one)
+    due = await _steadily(one, rate)
     seen = await asyncio.wait_for(appeared, 300)
-    return _percentiles("", [seen[name] - at for name, at in created.items()])
+    return _percentiles("", rate, [seen[body["metadata"]["name"]] - at for body, at in zip(bodies, due, strict=True)])
 
 
-async def _steadily(one: Callable[[int], Awaitable[None]]) -> None:
-    """Begin ``one`` of every step at the steady rate, whether or not those before have ended; wait for all."""
-    begun: list[asyncio.Task[None]] = []
+async def _steadily(one: Callable[[int], Awaitable[None]], rate: int) -> list[float]:
+    """Begin ``one`` of every step at a steady rate, whether or not those before have ended; when each was due.
+
+    Counted is from then, not from when it was got round to: a client that is too slow would hide its own delay.
+    """
     start = time.monotonic()
-    for step in range(BURST):
-        begun.append(asyncio.ensure_future(one(step)))
-        await asyncio.sleep(max(0.0, start + (step + 1) / RATE - time.monotonic()))
-    await asyncio.gather(*begun)
+    due = [start + step / rate for step in range(BURST)]
+
+    async def begin(step: int) -> None:
+        await asyncio.sleep(due[step] - time.monotonic())
+        await one(step)
+
+    await asyncio.gather(*(begin(step) for step in range(BURST)))
+    return due
 
 
-def _percentiles(prefix: str, seconds: list[float]) -> Figures:
+def _percentiles(prefix: str, rate: int, seconds: list[float]) -> Figures:
     waits = sorted(seconds)
-    return {f"{prefix}p50": round(waits[len(waits) // 2], 2), f"{prefix}p99": round(waits[int(len(waits) * 0.99)], 2)}
+    return {
+        f"{prefix}p50@{rate}": round(waits[len(waits) // 2], 2),
+        f"{prefix}p99@{rate}": round(waits[int(len(waits) * 0.99)], 2),
+    }
 
 
 async def _bare(cluster: Cluster, api: Api, kind: str, namespace: str, objects: int) -> Figures:
-    """The same writes by a client that decides nothing and watches nothing: it has every child and status ready."""
-    target, owner = f"{namespace}-bare", RESOURCES[kind]
+    """The same writes by a bare client."""
+    target = f"{namespace}-bare"
     cluster.kubectl("create", "namespace", target)
-    owners = {item["metadata"]["name"]: item for item in await items(api, owner, namespace)}
-    copies = {name: _copy(item, owner, target) for name, item in owners.items()}
-    children: dict[str, list[tuple[Resource, dict[str, Any]]]] = {name: [] for name in owners}
-    for resource in APPLIED:
-        for item in await items(api, resource, namespace):
-            name = (item["metadata"].get("labels") or {}).get(NAME_LABEL)
-            if name in children:
-                children[name].append((resource, _copy(item, resource, target)))
+    bare = await BareClient.copying(api, RESOURCES[kind], namespace, target)
     names = [f"o{index}" for index in range(objects)]
-    await create(api, owner, target, [copies[name] for name in names])
-    seconds = 0.0
-    for resource in APPLIED:
-        bodies = [body for name in names for kind_of, body in children[name] if kind_of is resource]
-        seconds += await apply(api, resource, target, bodies)
-        assert await count(api, resource, target) >= len(bodies)
+    seconds = await bare.children_of(names)
     found = {"bare_children": round(seconds, 1)}
-    told = [{**copies[name], "status": owners[name]["status"]} for name in names]
-    seconds += await apply(api, owner, target, told, status=True)
+    seconds += await bare.statuses_of(names)
     found["bare"] = round(seconds, 1)
+    for index, rate in enumerate(RATES):
+        found |= await _bare_latency(bare, objects + index * BURST, rate)
+    return found
 
-    waits: list[float] = []
+
+async def _bare_latency(bare: BareClient, offset: int, rate: int) -> Figures:
+    ended: dict[int, float] = {}
 
     async def one(step: int) -> None:
-        name = f"o{objects + step}"
-        await api.request("create", owner, target, method="POST", body=copies[name])
-        created = time.monotonic()
-        for resource, body in children[name]:
-            await api.apply(resource, target, body["metadata"]["name"], body)
-        waits.append(time.monotonic() - created)
+        await bare.one(f"o{offset + step}")
+        ended[step] = time.monotonic()
 
-    await _steadily(one)
-    return found | _percentiles("bare_", waits)
-
-
-def _copy(item: dict[str, Any], resource: Resource, namespace: str) -> dict[str, Any]:
-    """What one would write to have the object again in another namespace."""
-    metadata = {
-        "name": item["metadata"]["name"],
-        "namespace": namespace,
-        "labels": item["metadata"].get("labels") or {},
-    }
-    spec = dict(item.get("spec") or {})
-    if resource.kind == "Service":
-        spec = {key: spec[key] for key in ("selector", "ports")}
-    if resource.kind == "Job":
-        # The API server chose these for the original.
-        metadata["labels"] = {"app": "bare"}
-        spec = {key: value for key, value in spec.items() if key != "selector"}
-        spec["template"] = {**spec["template"], "metadata": {"labels": {"app": "bare"}}}
-    body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-    return body | ({"spec": spec} if spec else {})
+    due = await _steadily(one, rate)
+    return _percentiles("bare_", rate, [ended[step] - at for step, at in enumerate(due)])
 
 
 if __name__ == "__main__":

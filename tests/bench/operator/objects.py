@@ -3,12 +3,9 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import aiohttp
-import orjson
 
 from slipway_operator.cluster.api import Api
 from slipway_operator.cluster.connection import load_configuration
@@ -93,23 +90,13 @@ async def wait_count(api: Api, resource: Resource, namespace: str, wanted: int) 
     return time.monotonic() - started
 
 
-async def _watch(api: Api, resource: Resource, namespace: str, version: str) -> AsyncIterator[dict[str, Any]]:
-    query = f"?watch=true&resourceVersion={version}"
-    url = api._configuration.host + resource.path(namespace) + query
-    session = api._client.rest_client.pool_manager
-    assert session is not None
-    async with session.get(url, headers=await api._headers(), timeout=aiohttp.ClientTimeout(total=None)) as response:
-        async for line in response.content:
-            yield orjson.loads(line)
-
-
 async def appearances(api: Api, resource: Resource, namespace: str, wanted: set[str]) -> dict[str, float]:
     """When a child of each wanted owner was first told by a watch (monotonic seconds)."""
     seen: dict[str, float] = {}
     page = await api.request("list", resource, namespace, method="GET", query={"limit": "1"})
     version = page["metadata"]["resourceVersion"]
-    async for event in _watch(api, resource, namespace, version):
-        metadata = event["object"]["metadata"]
+    async for _, body in api.watch(resource, namespace, None, version):
+        metadata = body["metadata"]
         owner = (metadata.get("labels") or {}).get("slipway.dev/name")
         if owner in wanted and owner not in seen:
             seen[owner] = time.monotonic()

@@ -2,24 +2,22 @@
 
 import kopf
 
-from slipway_operator.cluster.resources import CHILDREN, OWNERS, WARNING_EVENTS
+from slipway_operator.cluster.resources import OWNERS, WARNING_EVENTS
 from slipway_operator.hooks import watch
 
 
 def test_only_event_handlers_are_registered() -> None:
     registry = watch.registry(lambda *_: None)
-    assert len(list(registry._watching.get_all_handlers())) == len(OWNERS) + len(CHILDREN) + 1
+    assert len(list(registry._watching.get_all_handlers())) == len(OWNERS) + 1
     for other in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert not list(other.get_all_handlers())
 
 
-def test_children_are_filtered_by_the_server() -> None:
+def test_kopf_writes_nothing_and_sees_only_warnings() -> None:
     settings = watch.settings()
     assert not settings.posting.enabled
     assert settings.scanning.disabled
     assert settings.peering.standalone
-    assert set(settings.watching.label_selectors.values()) == {"app.kubernetes.io/managed-by=slipway"}
-    assert len(settings.watching.label_selectors) == len(CHILDREN)
     assert list(settings.watching.field_selectors.values()) == ["type=Warning"]
     assert WARNING_EVENTS.plural == "events"
 
