@@ -29,8 +29,8 @@ async def test_a_watch_tells_of_ours_only_whole_and_in_order(cluster: Cluster, a
     notes: dict[str, dict[str, str]] = {"first": {}, "second": {note: long}}
     for name, annotations in notes.items():
         metadata = {"name": name, "namespace": namespace, "labels": labels, "annotations": annotations}
-        body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-        await api.apply(SERVICE_ACCOUNTS, namespace, name, body)
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+        await api.apply(SERVICE_ACCOUNTS, namespace, name, account)
     seen: list[tuple[str, str, int]] = []
     async for kind, body in api.watch(SERVICE_ACCOUNTS, namespace, CHILD_SELECTOR, version):
         seen.append((kind, body["metadata"]["name"], len(body["metadata"].get("annotations", {}).get(note, ""))))
