@@ -6,6 +6,7 @@ Nothing waits for company: what the event loop has read in one turn is what runs
 
 import asyncio
 from collections.abc import Callable, Iterator
+from time import perf_counter
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.model import ServedModel
 
 Answer = InferenceResponse | Exception
-_Waiting = tuple[InferenceRequest, int, Callable[[Answer], None]]
+Answered = Callable[[Answer, float, float], None]
+"""Told the outcome, and when the inference began and ended, as times of ``time.perf_counter``."""
+_Waiting = tuple[InferenceRequest, int, Answered]
 
 
 class Batcher:
@@ -23,10 +26,14 @@ class Batcher:
         """Start empty."""
         self._waiting: dict[tuple[str, tuple[str, ...]], tuple[ServedModel, list[_Waiting]]] = {}
 
-    def add(self, model: ServedModel, request: InferenceRequest, answered: Callable[[Answer], None]) -> None:
+    def add(self, model: ServedModel, request: InferenceRequest, answered: Answered) -> None:
         """Run ``request``, which ``model.check`` has accepted; ``answered`` gets the outcome."""
         if model.rows_together == 1:
-            answered(_alone(model, request))
+            started = perf_counter()
+            answer, rows = run_alone(model, request)
+            inferred = perf_counter()
+            model.statistics.executed(rows, inferred - started)
+            answered(answer, started, inferred)
             return
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._run)
@@ -40,9 +47,12 @@ class Batcher:
         waiting, self._waiting = self._waiting, {}
         for model, entries in waiting.values():
             for batch in _split(entries, model.rows_together):
+                started = perf_counter()
                 answers = infer_together(model, [(request, rows) for request, rows, _ in batch])
+                inferred = perf_counter()
+                model.statistics.executed(sum(rows for _, rows, _ in batch), inferred - started)
                 for (_, _, answered), answer in zip(batch, answers, strict=True):
-                    answered(answer)
+                    answered(answer, started, inferred)
 
 
 def infer_together(model: ServedModel, requests: list[tuple[InferenceRequest, int]]) -> list[Answer]:
@@ -68,6 +78,11 @@ def infer_together(model: ServedModel, requests: list[tuple[InferenceRequest, in
         answers.append(InferenceResponse(part, request.id))
         start += rows
     return answers
+
+
+def run_alone(model: ServedModel, request: InferenceRequest) -> tuple[Answer, int]:
+    """The answer of one request by itself, and how many rows it has: 1 where rows mean nothing."""
+    return _alone(model, request), max(1, _rows(request))
 
 
 def _alone(model: ServedModel, request: InferenceRequest) -> Answer:
@@ -99,8 +114,9 @@ def _rows(request: InferenceRequest) -> int:
     """Rows of a request; 0 when its inputs do not agree on them."""
     rows = -1
     for array in request.inputs.values():
+        first = array.shape[0] if array.ndim else 0
         if rows == -1:
-            rows = array.shape[0]
-        elif rows != array.shape[0]:
+            rows = first
+        elif rows != first:
             return 0
     return rows

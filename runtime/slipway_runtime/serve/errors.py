@@ -7,21 +7,27 @@ class Fault(IntEnum):
     """Kind of a refused request; the value is its HTTP status."""
 
     BAD_INPUT = 400
+    FORBIDDEN = 403
     NOT_FOUND = 404
     WRONG_METHOD = 405
     TOO_LARGE = 413
     UNSUPPORTED = 415
+    TOO_MANY = 429
+    CANCELLED = 499
     INTERNAL = 500
+    UNIMPLEMENTED = 501
     UNAVAILABLE = 503
+    TOO_LATE = 504
 
 
 class RequestError(Exception):
     """A request that cannot be answered; the message says what was expected."""
 
-    def __init__(self, fault: Fault, message: str) -> None:
-        """Keep the kind of refusal beside its message."""
+    def __init__(self, fault: Fault, message: str, retry_after: int | None = None) -> None:
+        """Keep the kind of refusal beside its message, and the seconds after which to try again."""
         super().__init__(message)
         self.fault = fault
+        self.retry_after = retry_after
 
 
 class BadInput(RequestError):

@@ -55,6 +55,7 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> None:
         drain_timeout=options.drain_timeout,
         max_body=options.max_body_mib * _MEBIBYTE,
         max_batch=options.max_batch,
+        admin=options.admin,
     )
     asyncio.run(serve(tuple(sources), server, env))
 
@@ -104,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ROWS",
         help="rows of requests that arrive together to run as one inference, never waiting for more; "
         "1: each request alone (default: 32)",
+    )
+    parser.add_argument(
+        "--admin", action="store_true", help="let requests load and unload models (the model_repository extension)"
     )
     parser.add_argument(
         "--drain-grace",

@@ -8,6 +8,7 @@ import numpy as np
 
 from slipway_runtime.serve.engine import Engine, InferenceRequest, InferenceResponse, Signature
 from slipway_runtime.serve.errors import BadInput, ModelLoadError, RequestError
+from slipway_runtime.serve.statistics import Statistics
 from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, count
 
 # What a free dimension may need to be before a graph runs at all: a batch of one, a short window, an image.
@@ -30,6 +31,10 @@ class Cost:
         elements = 0
         for array in request.inputs.values():
             elements += array.size
+        return self.of_elements(elements)
+
+    def of_elements(self, elements: int) -> float:
+        """Seconds that a request of so many input elements will take."""
         return self.seconds * max(1.0, elements / self.elements)
 
 
@@ -48,6 +53,7 @@ class ServedModel:
     cost: Cost
     rows_together: int = 1
     only_floats: TensorSpec | None = field(init=False)
+    statistics: Statistics = field(init=False, default_factory=Statistics)
 
     def __post_init__(self) -> None:
         """Derive ``only_floats``: the one input of a model that takes one, of floats."""

@@ -1,8 +1,11 @@
 """onnxruntime as an engine."""
 
+import ctypes
+from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -23,6 +26,7 @@ _DATATYPES = {
     "tensor(float16)": Datatype.FP16,
     "tensor(float)": Datatype.FP32,
     "tensor(double)": Datatype.FP64,
+    "tensor(bfloat16)": Datatype.BF16,
     "tensor(string)": Datatype.BYTES,
 }
 _ORT_ERRORS = (
@@ -37,6 +41,8 @@ _ORT_ERRORS = (
     ValueError,
 )
 _FATAL_ONLY = 4
+_ONNX_BF16 = 16
+"""The number of BFLOAT16 among ONNX's element types."""
 
 
 class OnnxEngine:
@@ -52,10 +58,14 @@ class OnnxEngine:
             inputs={node.name: _spec("input", node) for node in session.get_inputs()},
             outputs={node.name: _spec("output", node) for node in session.get_outputs()},
         )
+        specs = (*self.signature.inputs.values(), *self.signature.outputs.values())
+        self._bf16 = any(spec.datatype is Datatype.BF16 for spec in specs)
 
     def infer(self, inputs: dict[str, Array], outputs: tuple[str, ...]) -> list[Array]:
         """See ``Engine.infer``; the interpreter's lock is free while onnxruntime computes."""
         try:
+            if self._bf16:
+                return self._infer_bf16(inputs, outputs or tuple(self._outputs))
             answers: list[Array] = self._session.run(outputs or self._outputs, inputs)
         except _ORT_ERRORS as error:
             text = _one_line(error)
@@ -65,6 +75,21 @@ class OnnxEngine:
                 ) from error
             raise BadInput(f"the model refused these values: {text}") from error
         return answers
+
+    def _infer_bf16(self, inputs: dict[str, Array], outputs: tuple[str, ...]) -> list[Array]:
+        """Run with values of onnxruntime's own, because numpy has no BF16 and so the usual call refuses it."""
+        specs = self.signature.inputs
+        values = {
+            name: ort.OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(array), _ONNX_BF16)
+            if specs[name].datatype is Datatype.BF16
+            else ort.OrtValue.ortvalue_from_numpy(array)
+            for name, array in inputs.items()
+        }
+        answers = self._session.run_with_ort_values(outputs, values)
+        return [
+            _bits(answer) if self.signature.outputs[name].datatype is Datatype.BF16 else answer.numpy()
+            for name, answer in zip(outputs, answers, strict=True)
+        ]
 
 
 def load_onnx(path: Path, *, threads: int) -> OnnxEngine:
@@ -82,6 +107,14 @@ def load_onnx(path: Path, *, threads: int) -> OnnxEngine:
     except _ORT_ERRORS as error:
         raise ModelLoadError(f"{path}: {_explain(error)}") from error
     return OnnxEngine(session)
+
+
+def _bits(value: Any) -> Array:
+    """Copy the bits of a BF16 value, which onnxruntime does not turn into an array itself."""
+    shape = tuple(value.shape())
+    size = prod(shape) * 2
+    content = ctypes.string_at(value.data_ptr(), size) if size else b""
+    return np.frombuffer(content, np.uint16).reshape(shape)
 
 
 def _explain(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The models of this process, and whether they may be asked."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway_runtime.serve.errors import Fault, RequestError
@@ -14,36 +15,73 @@ class Phase(StrEnum):
     DRAINING = "draining"
 
 
+class State(StrEnum):
+    """Where a model stands, in the protocol's words."""
+
+    LOADING = "LOADING"
+    READY = "READY"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model as the index of the repository tells it."""
+
+    name: str
+    version: str
+    state: State
+    reason: str
+
+
 class ModelRepository:
     """Models by name. Names are fixed at the start; each model appears when it is loaded and warm."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         """Expect ``names``."""
-        self._names = names
+        self.names = names
         self._models: dict[str, ServedModel] = {}
+        self._absent = dict.fromkeys(names, (State.LOADING, ""))
         self.phase = Phase.LOADING
 
     def add(self, model: ServedModel) -> None:
         """Serve ``model`` from now on; with the last of the expected ones the phase becomes serving."""
         self._models[model.name] = model
-        if self.phase is Phase.LOADING and len(self._models) == len(self._names):
+        self._absent.pop(model.name, None)
+        if self.phase is Phase.LOADING and not self._absent:
             self.phase = Phase.SERVING
+
+    def remove(self, name: str, reason: str) -> None:
+        """Serve a model no longer; requests that have it already still get their answer.
+
+        Raises:
+            RequestError: no model has that name.
+        """
+        self.expect(name)
+        self._models.pop(name, None)
+        self._absent[name] = (State.UNAVAILABLE, reason)
 
     def drain(self) -> None:
         """Be unready from now on; models still answer."""
         self.phase = Phase.DRAINING
 
+    def expect(self, name: str) -> None:
+        """Raise RequestError unless a model of this process has that name, loaded or not."""
+        if name not in self.names:
+            raise RequestError(Fault.NOT_FOUND, f'model "{name}" is unknown; served here: {", ".join(self.names)}')
+
     def get(self, name: str, version: str | None = None) -> ServedModel:
         """Model ``name``.
 
         Raises:
-            RequestError: unknown, still loading, or loaded in another version.
+            RequestError: unknown, still loading, unloaded, or loaded in another version.
         """
         model = self._models.get(name)
         if model is None:
-            if name in self._names:
+            self.expect(name)
+            state, reason = self._absent[name]
+            if state is State.LOADING:
                 raise RequestError(Fault.UNAVAILABLE, f'model "{name}" is still loading; try again')
-            raise RequestError(Fault.NOT_FOUND, f'model "{name}" is unknown; served here: {", ".join(self._names)}')
+            raise RequestError(Fault.UNAVAILABLE, f'model "{name}" is not loaded: {reason}')
         if version is not None and version != model.version:
             raise RequestError(
                 Fault.NOT_FOUND, f'model "{name}" has no version "{version}"; its version is "{model.version}"'
@@ -56,8 +94,21 @@ class ModelRepository:
         Raises:
             RequestError: there are several, so the request must name one.
         """
-        if len(self._names) > 1:
+        if len(self.names) > 1:
             raise RequestError(
-                Fault.BAD_INPUT, f'several models are served here; say which by "model": {", ".join(self._names)}'
+                Fault.BAD_INPUT, f'several models are served here; say which by "model": {", ".join(self.names)}'
             )
-        return self.get(self._names[0])
+        return self.get(self.names[0])
+
+    def loaded(self) -> tuple[ServedModel, ...]:
+        """Models that answer, in the order of their names on the command line."""
+        return tuple(self._models[name] for name in self.names if name in self._models)
+
+    def index(self) -> tuple[Listed, ...]:
+        """Every model with its state."""
+        return tuple(
+            Listed(name, self._models[name].version, State.READY, "")
+            if name in self._models
+            else Listed(name, "", *self._absent[name])
+            for name in self.names
+        )

@@ -16,7 +16,7 @@ DYNAMIC = -1
 
 
 class Datatype(StrEnum):
-    """Element types of the Open Inference Protocol that numpy can hold (BF16 is not one of them)."""
+    """Element types of the Open Inference Protocol."""
 
     BOOL = "BOOL"
     UINT8 = "UINT8"
@@ -30,12 +30,15 @@ class Datatype(StrEnum):
     FP16 = "FP16"
     FP32 = "FP32"
     FP64 = "FP64"
+    BF16 = "BF16"
     BYTES = "BYTES"
 
     @property
     def numpy(self) -> np.dtype[Any]:
-        """The numpy type that holds it; BYTES are objects of ``str``."""
+        """The numpy type that holds it; BYTES are objects of ``str``, BF16 its bits, because numpy has no such type."""
         match self:
+            case Datatype.BF16:
+                return np.dtype(np.uint16)
             case Datatype.BOOL:
                 return np.dtype(np.bool_)
             case Datatype.BYTES:
@@ -98,8 +101,13 @@ def array_from_json(spec: TensorSpec, data: object) -> Array:
         raise BadInput(f'input "{spec.name}": "data" is ragged: lists of one level must have equal lengths') from error
     if array.size == 0:
         return array.astype(spec.dtype)
+    if spec.datatype is Datatype.BF16:
+        bits = bf16_bits(_floats(spec, array, np.dtype(np.float32)))
+        if ((bits & _BF16_INFINITE) == _BF16_INFINITE).any():
+            raise BadInput(f'input "{spec.name}": a number is too large for BF16 (at most {_BF16_MAX:.6g})')
+        return bits
     if spec.dtype.kind == "f":
-        return _floats(spec, array)
+        return _floats(spec, array, spec.dtype)
     if spec.dtype.kind == "b":
         if array.dtype.kind != "b":
             raise _wrong_elements(spec, "true and false")
@@ -127,20 +135,37 @@ def floats_from_json(spec: TensorSpec, data: list[Any], shape: list[int]) -> Arr
 _SAFE_SQUARES = {2: 65504.0**2, 4: 3.4e38**2, 8: 1.7e308}
 
 
-def _floats(spec: TensorSpec, array: Array) -> Array:
+_BF16_INFINITE = np.uint16(0x7F80)
+_BF16_MAX = 3.38953e38
+
+
+def _floats(spec: TensorSpec, array: Array, dtype: np.dtype[Any]) -> Array:
     if array.dtype.kind not in "fiu":
         raise _wrong_elements(spec, "numbers (no null, text or true/false)")
     if array.dtype.kind == "f":
         # One product settles it for nearly every request, at a tenth of the cost of looking for what is not finite.
         flat = array.ravel()
-        if flat.dot(flat) < _SAFE_SQUARES[spec.dtype.itemsize]:
-            return array.astype(spec.dtype, copy=False)
+        if flat.dot(flat) < _SAFE_SQUARES[dtype.itemsize]:
+            return array.astype(dtype, copy=False)
     with np.errstate(over="ignore"):
-        converted = array.astype(spec.dtype, copy=False)
+        converted = array.astype(dtype, copy=False)
     if not np.isfinite(converted).all():
-        limit = np.finfo(spec.dtype).max
+        limit = np.finfo(dtype).max
         raise BadInput(f'input "{spec.name}": a number is too large for {spec.datatype} (at most {limit:.6g})')
     return converted
+
+
+def bf16_bits(floats: Array) -> Array:
+    """Bits of BF16, as uint16, nearest to each float32; a tie goes to the even one. What is no number stays none."""
+    wide = floats.astype(np.float32).view(np.uint32)
+    rounded = (wide + np.uint32(0x7FFF) + ((wide >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    quiet_nan = (wide >> np.uint32(16)) | np.uint32(0x40)
+    return np.where(np.isnan(floats), quiet_nan, rounded).astype(np.uint16)
+
+
+def bf16_floats(bits: Array) -> Array:
+    """The float32 values that bits of BF16 stand for."""
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def _integers(spec: TensorSpec, array: Array, data: list[Any]) -> Array:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.runtime.serve.process import Served
 
 from slipway_runtime.serve.errors import Fault
-from slipway_runtime.serve.messages import NOBODY, Response, head_of
+from slipway_runtime.serve.http.messages import NOBODY, Response, head_of
 
 BODY = json.dumps({"input_data": [[1, 2, 3, 4]]}).encode()
 OTHER = json.dumps({"input_data": [[1, 2, 3, 4], [4, 3, 2, 1]]}).encode()

@@ -135,10 +135,10 @@ def newer_format(directory: Path) -> str:
     return f"m={directory}/m.onnx"
 
 
-def bfloat16(directory: Path) -> str:
+def tiny_floats(directory: Path) -> str:
     from onnx import TensorProto
 
-    write_identity(directory / "m.onnx", TensorProto.BFLOAT16)
+    write_identity(directory / "m.onnx", TensorProto.FLOAT8E5M2)
     return f"m={directory}/m.onnx"
 
 
@@ -170,7 +170,7 @@ def missing_uri(directory: Path) -> str:
         (truncated, ('model "m" does not load', "corrupt, truncated")),
         (newer_opset, ("newer ONNX", "opset 20")),
         (newer_format, ("newer ONNX", "opset 20")),
-        (bfloat16, ('"input"', "bfloat16", "cannot be served")),
+        (tiny_floats, ('"input"', "float8", "cannot be served")),
         (tampered, ("sha256", "promises")),
         (no_manifest, ("slipway.json", "does not exist")),
         (missing, ("none.onnx", "does not exist")),

@@ -33,7 +33,7 @@ def test_health(client: httpx.Client, path: str) -> None:
 def test_server_metadata(client: httpx.Client, path: str) -> None:
     body = client.get(path).json()
     assert body.keys() == {"name", "version", "extensions"}
-    assert body["extensions"] == []
+    assert body["extensions"] == ["binary_tensor_data", "classification", "model_configuration", "statistics"]
 
 
 def test_model_metadata(client: httpx.Client, iris: tuple[Path, str]) -> None:

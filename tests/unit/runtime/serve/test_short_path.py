@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slipway_runtime.serve import predict, v2_json
-from slipway_runtime.serve.engine import Signature
+from slipway_runtime.serve.engine import InferenceRequest, Signature
 from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.model import Cost, ServedModel
+from slipway_runtime.serve.protocols import predict, v2_json
+from slipway_runtime.serve.protocols.v2_request import read_document
 from slipway_runtime.serve.tensors import Array, Datatype, TensorSpec
 
 
@@ -47,6 +48,15 @@ ROWS = [
 ]
 
 
+def long(document: dict[str, Any], model: ServedModel) -> InferenceRequest:
+    return read_document(document, model, memoryview(b""))[0]
+
+
+def either(document: dict[str, Any], model: ServedModel) -> InferenceRequest:
+    read = json.loads(json.dumps(document))
+    return v2_json.usual_request(read, model) or long(read, model)
+
+
 def outcome(decode: Any, *arguments: Any) -> Any:
     try:
         array = decode(*arguments).inputs["input"]
@@ -61,7 +71,7 @@ def test_both_paths_agree(datatype: Datatype, row: list[Any]) -> None:
     model = served(datatype)
     tensor = {"name": "input", "shape": [1, 4], "datatype": datatype, "data": row}
     document = {"inputs": [tensor]}
-    assert outcome(v2_json.decode, json.dumps(document).encode(), model) == outcome(v2_json._checked, document, model)
+    assert outcome(either, document, model) == outcome(long, document, model)
     assert outcome(predict.decode, {"input_data": [row]}, model) == outcome(predict._checked, [row], model)
 
 
@@ -70,7 +80,7 @@ def test_both_paths_agree_on_shapes(shape: Any) -> None:
     tensor = {"name": "input", "shape": shape, "datatype": "FP32", "data": [1, 2, 3, 4]}
     document = {"inputs": [tensor]}
     model = served()
-    assert outcome(v2_json.decode, json.dumps(document).encode(), model) == outcome(v2_json._checked, document, model)
+    assert outcome(either, document, model) == outcome(long, document, model)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +106,7 @@ def test_both_paths_agree_on_rows(shape: tuple[int, ...], data: Any) -> None:
 def test_the_usual_request_takes_the_short_path() -> None:
     model = served()
     tensor = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [1, 2.5, 3, 4]}
-    short = v2_json._usual({"inputs": [tensor]}, model)
+    short = v2_json.usual_request({"inputs": [tensor]}, model)
     rows = predict._usual([[1, 2.5, 3, 4]], model)
     assert short is not None
     assert rows is not None

@@ -1,8 +1,7 @@
 """Requests and responses of HTTP, and the text of their heads."""
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -13,14 +12,19 @@ JSON = "application/json"
 _PHRASES = {
     200: "OK",
     400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Content Too Large",
     415: "Unsupported Media Type",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    499: "Client Closed Request",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
 _STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}\r\n".encode() for status, phrase in _PHRASES.items()}
 
@@ -41,11 +45,21 @@ class Response(NamedTuple):
     status: int
     body: bytes
     content_type: str = JSON
-    allow: str | None = None
+    headers: bytes = b""
+    """Further lines of the head, each with its end."""
     close: bool = False
 
 
-Respond = Callable[[Response], None]
+class Client(Protocol):
+    """Who waits for the answer to a request."""
+
+    gone: bool
+    """Whether nobody waits any more."""
+
+    def respond(self, response: Response) -> None:
+        """Send the answer; called once for each request, on the event loop."""
+
+
 NOBODY = Request("", "", {}, b"", keep_alive=False)
 
 
@@ -56,8 +70,7 @@ def head_of(response: Response, request: Request, date: bytes) -> bytes:
         b"content-type: %b\r\ncontent-length: %d\r\n" % (response.content_type.encode(), len(response.body)),
         b"date: %b\r\n" % date,
     ]
-    if response.allow:
-        lines.append(b"allow: %b\r\n" % response.allow.encode())
+    lines.append(response.headers)
     if response.close or not request.keep_alive:
         lines.append(b"connection: close\r\n")
     elif b"connection" in request.headers:

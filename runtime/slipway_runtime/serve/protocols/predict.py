@@ -9,7 +9,16 @@ import orjson
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.model import ServedModel
-from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, array_from_json, count, floats_from_json
+from slipway_runtime.serve.tensors import (
+    DYNAMIC,
+    Array,
+    Datatype,
+    TensorSpec,
+    array_from_json,
+    bf16_floats,
+    count,
+    floats_from_json,
+)
 
 _PROBABILITIES = "probabilities"
 _MATRIX = 2
@@ -59,7 +68,7 @@ def _checked(data: Any, model: ServedModel) -> InferenceRequest:
         spec = specs.get(name)
         if spec is None:
             raise BadInput(f'input "{name}" is unknown; model "{model.name}" takes {", ".join(specs)}')
-        inputs[name] = _rows(spec, array_from_json(spec, rows))
+        inputs[name] = rows_from_json(spec, rows)
     request = InferenceRequest(inputs)
     model.check(request)
     return request
@@ -73,8 +82,7 @@ def encode(model: ServedModel, response: InferenceResponse, *, probabilities: bo
     scores = _scores(model, response.outputs)
     if scores is None:
         name, first = next(iter(response.outputs.items()))
-        plain = model.signature.outputs[name].datatype is Datatype.BYTES
-        document: dict[str, Any] = {"prediction": first.tolist() if plain else np.ascontiguousarray(first)}
+        document: dict[str, Any] = {"prediction": _nested(model.signature.outputs[name].datatype, first)}
     else:
         best = scores.argmax(axis=1)
         document = {"prediction": [model.classes[index] for index in best] if model.classes else best}
@@ -87,7 +95,13 @@ def encode(model: ServedModel, response: InferenceResponse, *, probabilities: bo
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _rows(spec: TensorSpec, array: Array) -> Array:
+def rows_from_json(spec: TensorSpec, rows: object) -> Array:
+    """Array from a list of rows, each nested as the input is, or flat with as many elements.
+
+    Raises:
+        BadInput: with the input's name and what was expected of it.
+    """
+    array = array_from_json(spec, rows)
     row = spec.shape[1:]
     if array.ndim != len(spec.shape) and array.ndim == _MATRIX and DYNAMIC not in row and array.shape[1] == count(row):
         return array.reshape((array.shape[0], *row))
@@ -96,6 +110,12 @@ def _rows(spec: TensorSpec, array: Array) -> Array:
             f'input "{spec.name}": a list of rows was expected, each of shape {list(row)}; put a single row into a list'
         )
     return array
+
+
+def _nested(datatype: Datatype, array: Array) -> Any:
+    if datatype is Datatype.BYTES:
+        return array.tolist()
+    return np.ascontiguousarray(bf16_floats(array) if datatype is Datatype.BF16 else array)
 
 
 def _scores(model: ServedModel, outputs: dict[str, Array]) -> Array | None:

@@ -10,9 +10,19 @@ from typing import Protocol
 
 import httptools
 
-from slipway_runtime.serve.connections import FOREVER, HEAD_SECONDS, IDLE_SECONDS, STALL_SECONDS, Connections
 from slipway_runtime.serve.errors import Fault
-from slipway_runtime.serve.messages import JSON, NOBODY, OK, Request, Respond, Response, error_body, head_of, path_of
+from slipway_runtime.serve.http.connections import FOREVER, HEAD_SECONDS, IDLE_SECONDS, STALL_SECONDS, Connections
+from slipway_runtime.serve.http.messages import (
+    JSON,
+    NOBODY,
+    OK,
+    Client,
+    Request,
+    Response,
+    error_body,
+    head_of,
+    path_of,
+)
 
 MAX_HEAD_BYTES = 64 * 1024
 # Chunks of one byte take six on the wire; whoever sends more than this sends something else than a body.
@@ -31,8 +41,8 @@ _SPECIAL = {b"transfer-encoding", b"upgrade", b"expect"}
 class Application(Protocol):
     """What answers requests."""
 
-    def handle(self, request: Request, respond: Respond) -> None:
-        """Answer by one call of ``respond``, now or later, on the event loop; never raises."""
+    def handle(self, request: Request, client: Client) -> None:
+        """Answer by one call of ``client.respond``, now or later, on the event loop; never raises."""
 
     def refuse(self, fault: Fault) -> Response:
         """Count and word the refusal of a request whose body is not read."""
@@ -49,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._busy = False
         self._closing = False
+        self.gone = False
         self._choked = False
         self._current = NOBODY
         self._latest: Request | None = None
@@ -78,7 +89,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Forget the connection; what is being computed for it is thrown away when it is there."""
-        self._closing = True
+        self._closing = self.gone = True
         if self._receiving and not self._in_head:
             self._connections.in_flight -= 1
         self._receiving = False
@@ -220,9 +231,10 @@ class Connection(asyncio.Protocol):
         self._busy = True
         self._current = request
         self.deadline = FOREVER
-        self._application.handle(request, self._respond)
+        self._application.handle(request, self)
 
-    def _respond(self, response: Response) -> None:
+    def respond(self, response: Response) -> None:
+        """See ``messages.Client``."""
         self._connections.in_flight -= 1
         self._busy = False
         if self._transport.is_closing():
@@ -280,7 +292,7 @@ class Connection(asyncio.Protocol):
     def _write(self, response: Response) -> None:
         request, body = self._current, response.body
         if response.status == OK and response.content_type is JSON and request.keep_alive and not response.close:
-            plain = b"connection" not in request.headers and request.method != "HEAD"
+            plain = b"connection" not in request.headers and request.method != "HEAD" and not response.headers
             if plain and len(body) <= _WHOLE_WRITE_BYTES:
                 self._transport.write(b"%b%d\r\n\r\n%b" % (self._connections.usual_head, len(body), body))
                 return

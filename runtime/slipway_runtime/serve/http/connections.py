@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from slipway_runtime.serve.messages import Request
+    from slipway_runtime.serve.http.messages import Request
 
 FOREVER = float("inf")
 HEAD_SECONDS = 30.0

@@ -1,0 +1,1 @@
+"""Forms of bodies: from what a protocol writes to neutral requests, and from neutral responses back."""
