@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 CLUSTER ?= dev
 NODES ?= 1
 
-.PHONY: help setup lint unit coverage binaries generate lock cluster-up cluster-down images demo demo-down test test-full bench
+.PHONY: help setup lint unit coverage conformance binaries generate lock cluster-up cluster-down images demo demo-down test test-full bench
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -35,6 +35,9 @@ unit: setup ## Tests that need no cluster
 
 coverage: setup ## Every branch of the operator's decisions is tested by a table
 	$(BIN)/pytest tests/unit/operator/domain -q --cov=slipway_operator.domain --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+
+conformance: setup ## Judge the server by the suite and the reference clients; writes docs/conformance.md
+	$(BIN)/python -m tests.clients.document
 
 generate: setup ## Write CRDs, chart copies, RBAC and the API reference from the code
 	$(BIN)/slipway-operator generate

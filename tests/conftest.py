@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-STAGES = ("unit", "property", "cluster", "e2e")
+STAGES = ("unit", "property", "clients", "cluster", "e2e")
 SAMPLED_SHARE = 0.2
 
 

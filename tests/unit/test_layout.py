@@ -6,7 +6,7 @@ import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("operator", "runtime", "devcluster")
+PACKAGES = ("operator", "runtime", "devcluster", "conformance")
 LONGEST_FILE = 500
 SHAPELESS = {"utils", "helpers", "common", "misc", "util"}
 

@@ -73,7 +73,7 @@ class HttpApplication:
         if parts == ["v2", "repository", "index"]:
             _require(request, "POST")
             return self._response(self._index(request))
-        told = self._protocol(request, parts) or self._surroundings(parts)
+        told = self._protocol(request, parts) or self._surroundings(request, parts)
         if told is None:
             raise _no_such_path(request)
         _require(request, "GET")
@@ -102,13 +102,16 @@ class HttpApplication:
                 raise RequestError(Fault.UNIMPLEMENTED, f"{request.path}: this server has no {part} extension")
         return None
 
-    def _surroundings(self, parts: list[str]) -> Response | None:
+    def _surroundings(self, request: Request, parts: list[str]) -> Response | None:
         """What is there for people and for Prometheus."""
         match parts:
             case ["metrics"]:
                 return self._response(self._render_metrics(), content_type=_TEXT)
             case ["openapi.json"]:
                 return self._response(orjson.dumps(self._openapi()))
+            case [""] if b"text/html" not in request.headers.get(b"accept", b""):
+                # No browser: by this path V1 clients ask whether the server lives.
+                return self._response(b'{"status":"alive"}')
             case [""] | ["docs"]:
                 return self._response(self._page(), content_type=_HTML)
         return None

@@ -135,7 +135,7 @@ def _head(tensor: object, position: int, model: ServedModel) -> tuple[TensorSpec
     size = _parameters(tensor, f'input "{name}"').get(_SIZE)
     if size is not None and (type(size) is not int or size < 0):
         raise BadInput(f'input "{name}": {_SIZE} must be a number of bytes')
-    if size is not None and "data" in tensor:
+    if size is not None and tensor.get("data") is not None:
         raise BadInput(f'input "{name}" has both "data" and {_SIZE}; send one of them')
     return spec, _shape(tensor.get("shape"), spec), size
 

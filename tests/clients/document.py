@@ -1,0 +1,77 @@
+"""Writes the results into docs/conformance.md, below its marker: ``make conformance``."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.clients.environment import ROOT, clients_python
+from tests.conformance_server import judged
+
+from slipway_conformance import report
+
+_PAGE = ROOT / "docs" / "conformance.md"
+_MARKER = "<!-- Everything below is written by `make conformance`. -->\n"
+_OTHERS = ROOT / "conformance" / "results"
+_CLIENTS = ("tritonclient", "kserve")
+
+
+def main() -> None:
+    """Judge, and write."""
+    with tempfile.TemporaryDirectory() as folder:
+        told, cells = _judge(Path(folder))
+    servers = {f"Slipway {version('slipway')}": told}
+    for path in sorted(_OTHERS.glob("*.json")):
+        servers[path.stem.replace("_", " ")] = json.loads(path.read_text(encoding="utf-8"))
+    head, _, _ = _PAGE.read_text(encoding="utf-8").partition(_MARKER)
+    tables = ["## Results\n", report.markdown(servers), f"## The client matrix\n\n{_versions()}\n", matrix(cells)]
+    _PAGE.write_text(head + _MARKER + "\n" + "\n".join(tables), encoding="utf-8")
+
+
+def _judge(folder: Path) -> tuple[report.Told, list[dict[str, str]]]:
+    python = str(clients_python())
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "conformance")))}
+    with judged(folder) as (served, address):
+        suite = [python, "-m", "slipway_conformance", served.url, "--reload", "--json", str(folder / "report.json")]
+        suite += ["--grpc", address] if address else []
+        # Its exit code counts failures, and those stand in the table.
+        subprocess.run(suite, check=False, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        command = [python, "-m", "tests.clients.matrix", served.url, *([address] if address else [])]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
+    told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return told, json.loads(done.stdout.splitlines()[-1])
+
+
+def _versions() -> str:
+    lines = (ROOT / "requirements" / "clients.txt").read_text(encoding="utf-8").splitlines()
+    locked = [line.partition(" ")[0].replace("==", " ") for line in lines if line.startswith(_CLIENTS)]
+    return "Cells that passed, of those that the client can do at all. Locked versions: " + ", ".join(locked) + ".\n"
+
+
+def matrix(cells: Sequence[Mapping[str, str]]) -> str:
+    """The cells as a table of groups and clients, and what no client can do below it."""
+    clients = list(dict.fromkeys(cell["client"] for cell in cells))
+    lines = [f"| | {' | '.join(clients)} |", "|---|" + "---|" * len(clients)]
+    groups = dict.fromkeys(cell["group"] for cell in cells)
+    for title, group in {**{group: group for group in groups}, "**all**": None}.items():
+        lines += [f"| {title} | {' | '.join(_passed(cells, client, group) for client in clients)} |"]
+    reasons: dict[str, set[str]] = {}
+    for cell in cells:
+        if cell["outcome"] == "n/a":
+            reasons.setdefault(cell["found"], set()).add(cell["client"])
+    lines += ["", "Not counted, because the client lacks it:", ""]
+    lines += [f"- {reason}: {', '.join(sorted(found))}" for reason, found in sorted(reasons.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _passed(cells: Sequence[Mapping[str, str]], client: str, group: str | None) -> str:
+    mine = [cell for cell in cells if cell["client"] == client and group in (None, cell["group"])]
+    tried = [cell["outcome"] for cell in mine if cell["outcome"] != "n/a"]
+    return f"{tried.count('passed')} of {len(tried)}" if tried else "-"
+
+
+if __name__ == "__main__":
+    main()
