@@ -20,23 +20,47 @@ _ERRORS = {
     "503": "The model is not loaded, or the server is starting.",
     "504": "The request's own timeout passed before its turn came.",
 }
+
+
+def _object(**properties: Document) -> Document:
+    """An object that has all of these, and may have more."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _list(items: Document) -> Document:
+    return {"type": "array", "items": items}
+
+
+_TEXT: Document = {"type": "string"}
+_TRUTH: Document = {"type": "boolean"}
+_COUNT: Document = {"type": "integer", "minimum": 0}
+_DATATYPE: Document = {"type": "string", "enum": [str(one) for one in Datatype]}
+_DESCRIBED = _list(_object(name=_TEXT, datatype=_DATATYPE, shape=_list({"type": "integer", "minimum": DYNAMIC})))
+_CONFIGURED = _list(_object(name=_TEXT, data_type=_TEXT, dims=_list({"type": "integer", "minimum": DYNAMIC})))
 _TENSOR: Document = {
     "type": "object",
     "required": ["name", "datatype", "shape"],
     "properties": {
         "name": {"type": "string"},
-        "datatype": {"type": "string", "enum": [str(one) for one in Datatype]},
+        "datatype": _DATATYPE,
         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
         "parameters": {"$ref": "#/components/schemas/Parameters"},
         "data": {"type": "array", "description": "Row-major, flat or nested.", "items": {}},
     },
 }
 _SCHEMAS: Document = {
-    "Error": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {"error": {"type": "string"}},
-    },
+    "Error": _object(error=_TEXT),
+    "Live": _object(live=_TRUTH),
+    "Ready": _object(ready=_TRUTH),
+    "ModelReady": _object(name=_TEXT, ready=_TRUTH),
+    "Names": _object(models=_list(_TEXT)),
+    "ServerMetadata": _object(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)),
+    "ModelMetadata": _object(name=_TEXT, versions=_list(_TEXT), platform=_TEXT, inputs=_DESCRIBED, outputs=_DESCRIBED),
+    "Config": _object(name=_TEXT, platform=_TEXT, max_batch_size=_COUNT, input=_CONFIGURED, output=_CONFIGURED),
+    "Statistics": _object(
+        model_stats=_list(_object(name=_TEXT, version=_TEXT, inference_count=_COUNT, execution_count=_COUNT))
+    ),
+    "Index": _list(_object(name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT)),
     "Parameters": {
         "type": "object",
         "additionalProperties": {"type": ["string", "number", "boolean"]},
@@ -105,23 +129,23 @@ def document(models: Iterable[ServedModel], *, admin: bool) -> Document:
     rows = _examples(loaded, lambda model: {"model": model.name, "input_data": _rows_example(model)})
     v1 = _examples(loaded, lambda model: {"inputs": _rows_example(model)})
     paths: dict[str, Document] = {
-        "/v2": _get("Server metadata"),
-        "/v2/health/live": _get("Whether the process answers"),
-        "/v2/health/ready": _get("Whether every model is loaded and the process is not draining"),
-        "/v2/models": _get("Names of the models"),
-        "/v2/models/stats": _get("Statistics of all models"),
-        "/v2/models/{model}": _get("Inputs and outputs of a model", model=True),
-        "/v2/models/{model}/ready": _get("Whether the model answers", model=True),
-        "/v2/models/{model}/config": _get("Configuration of a model", model=True),
-        "/v2/models/{model}/stats": _get("Statistics of a model", model=True),
-        "/v2/models/{model}/infer": _post("Infer", "InferRequest", "InferResponse", infer, model=True),
-        "/v2/repository/index": _post("Every model with its state", "Anything", None, {}, required=False),
-        "/v1/models": _get("Names of the models"),
-        "/v1/models/{model}": _get("Whether the model answers", model=True),
+        "/v2": _get("Server metadata", "ServerMetadata"),
+        "/v2/health/live": _get("Whether the process answers", "Live"),
+        "/v2/health/ready": _get("Whether every model is loaded and the process is not draining", "Ready"),
+        "/v2/models": _get("Names of the models", "Names"),
+        "/v2/models/stats": _get("Statistics of all models", "Statistics"),
+        "/v2/models/{model}": _get("Inputs and outputs of a model", "ModelMetadata", model=True),
+        "/v2/models/{model}/ready": _get("Whether the model answers", "ModelReady", model=True),
+        "/v2/models/{model}/config": _get("Configuration of a model", "Config", model=True),
+        "/v2/models/{model}/stats": _get("Statistics of a model", "Statistics", model=True),
+        "/v2/models/{model}/infer": _post("Infer", "InferRequest", "InferResponse", infer, model=True, binary=True),
+        "/v2/repository/index": _post("Every model with its state", "Anything", "Index", {}, required=False),
+        "/v1/models": _get("Names of the models", "Names"),
+        "/v1/models/{model}": _get("Whether the model answers", "ModelReady", model=True),
         "/v1/models/{model}:predict": _post("Predict, V1 protocol", "V1Request", "Anything", v1, model=True),
         "/predict": _post("Rows in, predictions out", "Rows", "Prediction", rows),
         "/models/{model}/predict": _post("The same, of one model", "Rows", "Prediction", rows, model=True),
-        "/metrics": _get("Metrics for Prometheus", content="text/plain"),
+        "/metrics": _get("Metrics for Prometheus", None, content="text/plain"),
     }
     if admin:
         for verb in ("load", "unload"):
@@ -141,8 +165,8 @@ def document(models: Iterable[ServedModel], *, admin: bool) -> Document:
     }
 
 
-def _get(summary: str, *, model: bool = False, content: str = "application/json") -> Document:
-    operation: Document = {"summary": summary, "responses": _responses(None, content)}
+def _get(summary: str, gives: str | None, *, model: bool = False, content: str = "application/json") -> Document:
+    operation: Document = {"summary": summary, "responses": _responses(gives, content)}
     if model:
         operation["parameters"] = [_MODEL]
     return {"get": operation}
@@ -151,11 +175,12 @@ def _get(summary: str, *, model: bool = False, content: str = "application/json"
 def _post(
     summary: str,
     takes: str,
-    gives: str | None,
+    gives: str,
     examples: Document,
     *,
     model: bool = False,
     required: bool = True,
+    binary: bool = False,
 ) -> Document:
     content: Document = {"schema": {"$ref": f"#/components/schemas/{takes}"}}
     if examples:
@@ -167,10 +192,21 @@ def _post(
     }
     if model:
         operation["parameters"] = [_MODEL]
+    if binary:
+        operation["parameters"].append(_LENGTH)
+        operation["requestBody"]["content"][_OCTETS] = {}
+        operation["responses"]["200"]["content"][_OCTETS] = {}
     return {"post": operation}
 
 
+_OCTETS = "application/octet-stream"
 _MODEL: Document = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+_LENGTH: Document = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "description": "Bytes of JSON at the start of the body; the tensors' own bytes follow it.",
+    "schema": _COUNT,
+}
 
 
 def _responses(gives: str | None, content: str) -> Document:

@@ -82,6 +82,20 @@ def test_infer_of_no_rows(client: httpx.Client) -> None:
     assert response.json()["outputs"][0]["shape"] == [0, 3]
 
 
+def test_an_input_of_no_bytes_may_carry_null(client: httpx.Client) -> None:
+    # The kserve client sends a tensor without elements so.
+    empty = tensor(None, shape=[0, 4], parameters={"binary_data_size": 0})
+    response = client.post("/v2/models/iris/infer", json={"inputs": [empty]})
+    assert response.status_code == 200, response.text
+    assert response.json()["outputs"][0]["shape"] == [0, 3]
+
+
+def test_the_root_is_a_page_for_browsers_and_a_sign_of_life_for_programs(client: httpx.Client) -> None:
+    page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert client.get("/").json() == {"status": "alive"}
+
+
 def test_large_request_is_answered_by_the_pool(client: httpx.Client) -> None:
     rows = np.random.default_rng(1).normal(size=(2000, 4)).round(3).tolist()
     response = client.post("/v2/models/iris/infer", json={"inputs": [tensor(rows, shape=[2000, 4])]})
