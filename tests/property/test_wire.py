@@ -42,6 +42,9 @@ class Wire:
             assert json.loads(content).keys() == {"error"}
         return response.status, content
 
+    def close(self) -> None:
+        self._connection.close()
+
     def resident_bytes(self) -> int:
         status = Path(f"/proc/{self.served.process.pid}/status").read_text(encoding="utf-8")
         (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
@@ -65,6 +68,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
         assert served.process.poll() is None
         assert wire.ask("POST", f"/v2/models/{ADDER}/infer", good(ADDER, rows=2))[0] == 200
         assert wire.resident_bytes() - before < GROWTH_BYTES
+        wire.close()
         assert "request failed" not in served.log_text()
 
 
