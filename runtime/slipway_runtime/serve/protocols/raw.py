@@ -49,9 +49,14 @@ def bytes_from_array(datatype: Datatype, array: Array) -> bytes | memoryview:
 
 def _elements(array: Array) -> Iterator[bytes]:
     for element in array.flat:
-        text = element if isinstance(element, bytes) else str(element).encode()
-        yield _LENGTH.pack(len(text))
-        yield text
+        content = encoded_element(element)
+        yield _LENGTH.pack(len(content))
+        yield content
+
+
+def encoded_element(element: object) -> bytes:
+    """One element of BYTES as bytes."""
+    return element if isinstance(element, bytes) else str(element).encode()
 
 
 def _strings(spec: TensorSpec, content: bytes, elements: int) -> Array:
