@@ -47,8 +47,8 @@ class GrpcFront:
             return
         module = await asyncio.to_thread(_server_module)
         server = module.new_server(self._inferences, self._administration, self._leaving, max_message=self._max_message)
-        await module.listen(server, self._host, self._port)
         self._server = server
+        await module.listen(server, self._host, self._port)
 
     async def leave(self, seconds: float) -> None:
         """Take no new calls, tell clients so, and let those in flight end within ``seconds``.

@@ -22,7 +22,7 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
     # Clients and load balancers may ask every ten seconds whether the connection lives, idle ones too; the library's
     # default of five minutes ends theirs with "too many pings".
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10 * _SECOND),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10 * _SECOND),
     ("grpc.keepalive_permit_without_calls", 1),
     # And so that a client that is gone without a word is noticed. Idle for longer than load balancers allow: who closes
     # first loses a call.
