@@ -39,8 +39,9 @@ coverage: setup ## Every branch of the operator's decisions is tested by a table
 conformance: setup ## Judge the server by the suite and the reference clients; writes docs/conformance.md
 	$(BIN)/python -m tests.clients.document
 
-generate: setup ## Write CRDs, chart copies, RBAC and the API reference from the code
+generate: setup ## Write CRDs, chart copies, RBAC, the API reference and gRPC's messages from their sources
 	$(BIN)/slipway-operator generate
+	$(BIN)/python -m slipway_runtime.serve.grpc.generate
 
 lock: setup ## Lock dependencies with hashes again
 	PATH=$(BIN):$$PATH requirements/lock
