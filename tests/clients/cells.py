@@ -64,8 +64,11 @@ def sample(datatype: str) -> Any:
     values = list(VALUES[datatype])
     if datatype == "BYTES":
         return texts(values).reshape(1, 2)
-    numpy = {"BOOL": "bool", "BF16": "float32"}.get(datatype, datatype.lower().replace("fp", "float"))
-    return np.array([values], numpy)
+    if datatype == "BF16":
+        import ml_dtypes  # tritonclient brings it: numpy has no such type
+
+        return np.array([values], ml_dtypes.bfloat16)
+    return np.array([values], {"BOOL": "bool"}.get(datatype, datatype.lower().replace("fp", "float")))
 
 
 def texts(values: Sequence[str]) -> Any:

@@ -1,14 +1,13 @@
 """Writes the results into docs/conformance.md, below its marker: ``make conformance``."""
 
 import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.clients.environment import ROOT, clients_python
+from tests.clients.running import matrix, run
 from tests.conformance_server import judged
 
 from slipway_conformance import report
@@ -27,22 +26,18 @@ def main() -> None:
     for path in sorted(_OTHERS.glob("*.json")):
         servers[path.stem.replace("_", " ")] = json.loads(path.read_text(encoding="utf-8"))
     head, _, _ = _PAGE.read_text(encoding="utf-8").partition(_MARKER)
-    tables = ["## Results\n", report.markdown(servers), f"## The client matrix\n\n{_versions()}\n", matrix(cells)]
+    tables = ["## Results\n", report.markdown(servers), f"## The client matrix\n\n{_versions()}\n", table(cells)]
     _PAGE.write_text(head + _MARKER + "\n" + "\n".join(tables), encoding="utf-8")
 
 
 def _judge(folder: Path) -> tuple[report.Told, list[dict[str, str]]]:
-    python = str(clients_python())
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "conformance")))}
-    with judged(folder) as (served, address):
-        suite = [python, "-m", "slipway_conformance", served.url, "--reload", "--json", str(folder / "report.json")]
-        suite += ["--grpc", address] if address else []
+    python = clients_python()
+    with judged(folder) as served:
+        suite = ["-m", "slipway_conformance", served.url, "--grpc", served.target, "--reload"]
         # Its exit code counts failures, and those stand in the table.
-        subprocess.run(suite, check=False, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        command = [python, "-m", "tests.clients.matrix", served.url, *([address] if address else [])]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
-    told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return told, json.loads(done.stdout.splitlines()[-1])
+        run(python, [*suite, "--json", str(folder / "report.json")])
+        cells = matrix(python, served)
+    return json.loads((folder / "report.json").read_text(encoding="utf-8")), cells
 
 
 def _versions() -> str:
@@ -51,7 +46,7 @@ def _versions() -> str:
     return "Cells that passed, of those that the client can do at all. Locked versions: " + ", ".join(locked) + ".\n"
 
 
-def matrix(cells: Sequence[Mapping[str, str]]) -> str:
+def table(cells: Sequence[Mapping[str, str]]) -> str:
     """The cells as a table of groups and clients, and what no client can do below it."""
     clients = list(dict.fromkeys(cell["client"] for cell in cells))
     lines = [f"| | {' | '.join(clients)} |", "|---|" + "---|" * len(clients)]

@@ -1,64 +1,66 @@
-"""Runs all cells against one server and prints them as JSON; for the environment of ``environment.clients_python``.
+"""Runs the cells of one family of clients against one server and prints them as JSON, in the clients' environment.
 
-python -m tests.clients.matrix http://127.0.0.1:8080 [127.0.0.1:8081]
+python -m tests.clients.matrix tritonclient http://127.0.0.1:8080 127.0.0.1:8081
 """
 
 import asyncio
 import json
 import logging
 import sys
+from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.clients import kserve_grpc, kserve_rest
 from tests.clients.cells import done
-from tests.clients.triton import TRITON, Triton
+
+Told = list[dict[str, str]]
 
 
-async def rest(url: str) -> list[dict[str, str]]:
-    """Cells of the clients that speak HTTP."""
+async def tritonclient(url: str, address: str) -> Told:
+    """Cells of tritonclient."""
+    import tritonclient.grpc
+    import tritonclient.grpc.aio
     import tritonclient.http
     import tritonclient.http.aio
+    from tests.clients.triton import TRITON, Triton
 
-    cells = []
-    for module in (tritonclient.http, tritonclient.http.aio):
-        client = module.InferenceServerClient(urlsplit(url).netloc)
-        cells += await _with(client, TRITON.run(module.__name__, Triton(module, client, http=True)))
-    for table, protocol in ((kserve_rest.REST, "v2"), (kserve_rest.V1, "v1")):
-        cells += await table.run(f"kserve REST {protocol}", kserve_rest.Kserve(url, protocol))
+    cells: Told = []
+    for module, http in (
+        (tritonclient.http, True),
+        (tritonclient.http.aio, True),
+        (tritonclient.grpc, False),
+        (tritonclient.grpc.aio, False),
+    ):
+        client = module.InferenceServerClient(urlsplit(url).netloc if http else address)
+        cells += await _with(client, TRITON.run(module.__name__, Triton(module, client, http=http)))
     return cells
 
 
-async def grpc(address: str) -> list[dict[str, str]]:
-    """Cells of the clients that speak gRPC."""
-    import tritonclient.grpc
-    import tritonclient.grpc.aio
+async def kserve(url: str, address: str) -> Told:
+    """Cells of KServe's clients."""
     from kserve import InferenceGRPCClient
+    from tests.clients import kserve_grpc, kserve_rest
 
-    cells = []
-    for module in (tritonclient.grpc, tritonclient.grpc.aio):
-        client = module.InferenceServerClient(address)
-        cells += await _with(client, TRITON.run(module.__name__, Triton(module, client, http=False)))
-    kserve = InferenceGRPCClient(address, timeout=20)
-    return cells + await _with(kserve, kserve_grpc.GRPC.run("kserve gRPC", kserve))
+    cells: Told = []
+    for table, protocol in ((kserve_rest.REST, "v2"), (kserve_rest.V1, "v1")):
+        cells += await table.run(f"kserve REST {protocol}", kserve_rest.Kserve(url, protocol))
+    client = InferenceGRPCClient(address, timeout=20)
+    return cells + await _with(client, kserve_grpc.GRPC.run("kserve gRPC", client))
 
 
-async def _with(client: Any, cells: Any) -> Any:
+# Both bring protobuf messages of the same names, so they cannot share a process.
+FAMILIES = {"tritonclient": tritonclient, "kserve": kserve}
+
+
+async def _with(client: Any, cells: Coroutine[Any, Any, Told]) -> Told:
     try:
         return await cells
     finally:
         await done(client.close())
 
 
-async def main(url: str, address: str | None) -> None:
-    """Print every cell."""
-    cells = await rest(url)
-    if address:
-        cells += await grpc(address)
-    print(json.dumps(cells))
-
-
 if __name__ == "__main__":
-    # Both libraries log every refusal that a cell asks for.
+    # Both log every refusal that a cell asks for.
     logging.disable(logging.CRITICAL)
-    asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))
+    family, *addresses = sys.argv[1:]
+    print(json.dumps(asyncio.run(FAMILIES[family](*addresses))))

@@ -11,15 +11,15 @@ from tests.conformance_server import judged
 from slipway_conformance.cli import main
 from slipway_conformance.suite import CASES
 
-GROUPS = tuple(dict.fromkeys(case.group for case in CASES if case.group != "grpc"))
+GROUPS = tuple(dict.fromkeys(case.group for case in CASES))
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     directory = tmp_path_factory.mktemp("conformance")
-    with judged(directory) as (served, _):
+    with judged(directory) as served:
         files = ["--json", str(directory / "report.json"), "--markdown", str(directory / "report.md")]
-        yield main([served.url, "--strict", "--reload", "--groups", *GROUPS, *files]), directory
+        yield main([served.url, "--grpc", served.target, "--strict", "--reload", *files]), directory
 
 
 @pytest.fixture(scope="module")
