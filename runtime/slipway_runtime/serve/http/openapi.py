@@ -161,7 +161,7 @@ def document(models: Iterable[ServedModel], *, admin: bool) -> Document:
             "description": "Models behind the Open Inference Protocol v2, the V1 protocol, and rows at /predict.",
         },
         "paths": paths,
-        "components": {"schemas": _SCHEMAS},
+        "components": {"schemas": _SCHEMAS, "parameters": {"Model": _model(loaded)}},
     }
 
 
@@ -200,13 +200,18 @@ def _post(
 
 
 _OCTETS = "application/octet-stream"
-_MODEL: Document = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+_MODEL: Document = {"$ref": "#/components/parameters/Model"}
 _LENGTH: Document = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
     "description": "Bytes of JSON at the start of the body; the tensors' own bytes follow it.",
     "schema": _COUNT,
 }
+
+
+def _model(loaded: tuple[ServedModel, ...]) -> Document:
+    names: Document = {"enum": [model.name for model in loaded]} if loaded else {}
+    return {"name": "model", "in": "path", "required": True, "schema": {"type": "string", **names}}
 
 
 def _responses(gives: str | None, content: str) -> Document:
