@@ -30,7 +30,7 @@ async def _be_ready(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 async def _serve(host: str, http_port: int, grpc_port: int) -> None:
     service, _, method = METHOD.removeprefix("/").partition("/")
     server = grpc.aio.server()
-    handlers = {method: grpc.unary_unary_rpc_method_handler(_answer)}
+    handlers: dict[str, Any] = {method: grpc.unary_unary_rpc_method_handler(_answer)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     server.add_insecure_port(f"{host}:{grpc_port}")
     await server.start()

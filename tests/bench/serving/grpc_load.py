@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import time
 from itertools import cycle
+from typing import Any
 
 import grpc.aio
 
@@ -28,7 +29,7 @@ async def ask(port: int, requests: int, in_flight: int) -> tuple[float, int]:
                 failed += 1
 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.unary_unary(METHOD)
+        call: Any = channel.unary_unary(METHOD)
         await channel.channel_ready()
         start = time.perf_counter()
         await asyncio.gather(*(one_after_another() for _ in range(in_flight)))

@@ -12,16 +12,14 @@ from slipway_runtime.serve.grpc.statuses import Context, refuse
 if TYPE_CHECKING:
     # Generic to the type checker only.
     Handler = grpc.RpcMethodHandler[Any, Any]
-    _GenericRpcHandler = grpc.GenericRpcHandler[Any, Any]
 else:
     Handler = grpc.RpcMethodHandler
-    _GenericRpcHandler = grpc.GenericRpcHandler
 _RequestT = TypeVar("_RequestT", bound=Message)
 _UNARY = Callable[[bytes, Context], Awaitable[bytes]]
 _STREAM = Callable[[AsyncIterator[bytes], Context], AsyncIterator[bytes]]
 
 
-class Methods(_GenericRpcHandler):
+class Methods(grpc.GenericRpcHandler):
     """Finds the handler of a call with one look, whatever its service."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:

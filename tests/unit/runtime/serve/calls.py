@@ -21,7 +21,8 @@ class Calls:
     """Calls of one server."""
 
     def __init__(self, channel: grpc.Channel) -> None:
-        self.channel = channel
+        # A call without serializers takes bytes, which the stubs do not know.
+        self.channel: Any = channel
 
     def tell(self, method: str, request: Message, answer: type[_AnswerT], service: str = INFERENCE) -> _AnswerT:
         """Call a method of one message and one answer."""
