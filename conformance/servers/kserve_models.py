@@ -16,7 +16,7 @@ from slipway_conformance.tensors import VALUES
 Signature = Mapping[str, tuple[str, Sequence[int]]]
 
 
-class Served(Model):  # type: ignore[misc] - kserve has no types
+class Served(Model):  # type: ignore[misc]  # not installed where types are checked
     """A function of arrays behind the two protocols; checks what the server leaves to a model."""
 
     def __init__(self, name: str, inputs: Signature, outputs: Signature) -> None:

@@ -21,7 +21,7 @@ from slipway_conformance.tensors import VALUES
 Shapes = Mapping[str, tuple[str, Sequence[int]]]
 
 
-class Identity(MLModel):  # type: ignore[misc] - mlserver is not installed where types are checked
+class Identity(MLModel):  # type: ignore[misc]  # not installed where types are checked
     """The input as the output; checks what the server leaves to a model."""
 
     async def load(self) -> bool:

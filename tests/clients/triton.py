@@ -267,7 +267,11 @@ async def _version(triton: Triton) -> None:
 
 @TRITON.cell("infer", "priority, timeout and parameters")
 async def _parameters(triton: Triton) -> None:
-    more = {"priority": 1, "timeout": 10_000_000, "parameters": {"text": "x", "number": 3, "truth": True}}
+    more: dict[str, Any] = {
+        "priority": 1,
+        "timeout": 10_000_000,
+        "parameters": {"text": "x", "number": 3, "truth": True},
+    }
     answer = await triton.infer(_FP32, [triton.tensor(sample("FP32"))], **more)
     equal(answer.as_numpy("output"), sample("FP32"))
 

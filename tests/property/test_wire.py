@@ -80,7 +80,11 @@ def good(model: str, rows: int) -> bytes:
 def document(model: str, rows: int) -> dict[str, Any]:
     datatype = model.removeprefix("identity_").upper() if model.startswith("identity_") else "FP32"
     element: Any = {"BOOL": True, "BYTES": "é"}.get(datatype, 1.5)
-    shapes = {ADDER: {"left": [rows], "right": [rows]}, CLASSIFIER: {"input": [rows, 4]}, SCALAR: {"input": []}}
+    shapes: dict[str, dict[str, list[int]]] = {
+        ADDER: {"left": [rows], "right": [rows]},
+        CLASSIFIER: {"input": [rows, 4]},
+        SCALAR: {"input": []},
+    }
     inputs = []
     for name, shape in shapes.get(model, {"input": [rows, 2]}).items():
         size = 1

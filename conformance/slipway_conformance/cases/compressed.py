@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 from functools import partial
 
 from slipway_conformance.case import Group, Level, Source
@@ -12,7 +13,11 @@ from slipway_conformance.tensors import behind, read, tensor, to_bytes, with_ten
 
 COMPRESSED = Group("compressed", Source.CLIENT, Level.RECOMMENDED)
 _FP32 = identity("FP32")
-_WAYS = {"gzip": (gzip.compress, gzip.decompress), "deflate": (zlib.compress, zlib.decompress)}
+_Way = Callable[[bytes], bytes]
+_WAYS: dict[str, tuple[_Way, _Way]] = {
+    "gzip": (gzip.compress, gzip.decompress),
+    "deflate": (zlib.compress, zlib.decompress),
+}
 
 
 def _request(encoding: str, server: Server) -> None:

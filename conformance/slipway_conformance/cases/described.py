@@ -1,5 +1,6 @@
 """Health, metadata, configuration, statistics and the index: what a server tells about itself."""
 
+from functools import partial
 from typing import Any
 
 from slipway_conformance.case import Group, Level, Source
@@ -15,7 +16,7 @@ INDEX = Group("index", Source.EXTENSION, Level.EXTENSION, "model_repository")
 _FP32 = identity("FP32")
 
 
-def _truth(server: Server, path: str, key: str) -> None:
+def _truth(path: str, key: str, server: Server) -> None:
     if server.get(path).ok().json().get(key) is not True:
         raise Refuted(f'"{key}" is not true')
 
@@ -35,7 +36,7 @@ for _path, _key in (
     HEALTH.add(
         f"json-{_path.rsplit('/', 1)[1]}" if "health" in _path else "json-model",
         f'the answer holds {{"{_key}": true}}: the kserve client reads nothing else',
-        lambda server, path=_path, key=_key: _truth(server, path, key),  # type: ignore[misc] - of a case only the server is given
+        partial(_truth, _path, _key),
         *((_FP32,) if "models" in _path else ()),
         source=Source.CLIENT,
         level=Level.RECOMMENDED,

@@ -109,6 +109,10 @@ def wrong_method(server: Server) -> None:
     server.ask("POST", "/v2/health/live", b"").refused(range(405, 406))
 
 
+def _binary(model: str, document: object, part: bytes, server: Server) -> None:
+    send(server, model, document, part).refused()
+
+
 _BINARY = (
     ("short", "fewer bytes than the shape needs", [behind(4, shape=[1, 2])], b"\0" * 4),
     ("long", "more bytes than the shape needs", [behind(12, shape=[1, 2])], b"\0" * 12),
@@ -122,7 +126,7 @@ for _name, _says, _inputs, _part in _BINARY:
     BINARY_ERRORS.add(
         _name,
         f"{_says}: 4xx with an error",
-        partial(lambda inputs, part, server: send(server, _FP32, {"inputs": inputs}, part).refused(), _inputs, _part),
+        partial(_binary, _FP32, {"inputs": _inputs}, _part),
         _FP32,
     )
 
@@ -136,7 +140,7 @@ for _name, _says, _part in _ELEMENTS:
     BINARY_ERRORS.add(
         _name,
         f"{_says}: 4xx with an error",
-        partial(lambda document, part, server: send(server, _TEXTS, document, part).refused(), _document, _part),
+        partial(_binary, _TEXTS, _document, _part),
         _TEXTS,
     )
 

@@ -39,8 +39,8 @@ def unavailable(server: Server) -> str:
 def _call(server: Server, method: str, message: Message) -> Fields:
     import grpc
 
-    with grpc.insecure_channel(server.grpc) as channel:
-        call = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+    with grpc.insecure_channel(str(server.grpc)) as channel:
+        call: Any = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
         return Fields(call(encode(message), timeout=server.timeout))
 
 
