@@ -3,6 +3,7 @@
 The suite needs nothing of this file. It is here so that the columns of docs/conformance.md can be made again.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,16 +42,18 @@ class Served(Model):  # type: ignore[misc]  # not installed where types are chec
     def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:  # noqa: ARG002 - kserve's signature
         """Answer a request of either protocol."""
         if not isinstance(payload, InferRequest):
+            if "instances" not in payload:
+                raise InvalidInput('"instances" are missing')
             return {"predictions": self._rows(payload["instances"])}
         arrays = {one.name: self._array(one) for one in payload.inputs}
         if arrays.keys() != self._inputs.keys():
             raise InvalidInput(f"inputs are {list(arrays)}, not {list(self._inputs)}")
         outputs = [
-            InferOutput(name, list(array.shape), datatype, data=array)
+            _output(name, datatype, array)
             for (name, (datatype, _)), array in zip(self._outputs.items(), self._tried(arrays), strict=True)
         ]
         return InferResponse(
-            payload.id,
+            payload.id or str(uuid.uuid4()),
             self.name,
             outputs,
             use_binary_outputs=payload.use_binary_outputs,
@@ -103,6 +106,13 @@ class Classifier(Served):
     def compute(self, arrays: Mapping[str, Any]) -> Sequence[Any]:
         """See ``Served.compute``."""
         return [np.array(probabilities(arrays["input"]), np.float32)]
+
+
+def _output(name: str, datatype: str, array: Any) -> Any:
+    made = InferOutput(name, list(array.shape), datatype)
+    # The server makes bytes of it when those are asked for; of an array it cannot over gRPC.
+    made.set_data_from_numpy(array, binary_data=False)
+    return made
 
 
 def _told(signature: Signature) -> list[dict[str, Any]]:

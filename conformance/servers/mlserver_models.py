@@ -62,6 +62,11 @@ class Identity(MLModel):  # type: ignore[misc]  # not installed where types are 
         flat = np.array(tensor.data.root if hasattr(tensor.data, "root") else tensor.data, object).ravel()
         if flat.size != elements:
             raise InferenceError(f"input {tensor.name} has {flat.size} elements, not {elements}")
+        if tensor.datatype != "BYTES":
+            try:
+                NumpyCodec.decode_input(tensor)
+            except (TypeError, ValueError) as error:
+                raise InferenceError(f"input {tensor.name}: {error}") from error
         return tensor
 
 
@@ -107,6 +112,7 @@ def _write(directory: Path, name: str, kind: str, inputs: Shapes, outputs: Shape
         "name": name,
         "implementation": f"conformance_models.{kind}",
         "platform": "python",
+        "versions": ["1"],
         "parameters": {"version": "1"},
         "inputs": [{"name": key, "datatype": one, "shape": list(shape)} for key, (one, shape) in inputs.items()],
         "outputs": [{"name": key, "datatype": one, "shape": list(shape)} for key, (one, shape) in outputs.items()],

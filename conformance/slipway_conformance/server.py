@@ -16,6 +16,10 @@ class Refuted(AssertionError):
     """A statement is not true of the server; the message says what was found."""
 
 
+class NotOffered(Exception):
+    """The server does without something that the protocol lets it do without; the case is skipped."""
+
+
 class Answer(NamedTuple):
     """What a server answered; names of headers are in lower case."""
 

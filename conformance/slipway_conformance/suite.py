@@ -8,7 +8,7 @@ from enum import StrEnum
 from slipway_conformance.case import Case, Level
 from slipway_conformance.cases import binary, compressed, described, errors, grpc, infer, repository, v1
 from slipway_conformance.models import NAMES
-from slipway_conformance.server import Server
+from slipway_conformance.server import NotOffered, Server
 
 CASES: tuple[Case, ...] = tuple(
     case
@@ -86,6 +86,8 @@ def run(server: Server, choice: Choice, cases: Iterable[Case] = CASES) -> Iterat
 def _tried(case: Case, server: Server, *, binding: bool) -> Result:
     try:
         case.check(server)
+    except NotOffered as reason:
+        return Result(case, Outcome.SKIPPED, binding, str(reason))
     except Exception as error:  # noqa: BLE001 - an answer of another form fails a case in as many ways as there are forms
         found = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
         return Result(case, Outcome.FAILED, binding, found or repr(error))

@@ -1,6 +1,7 @@
 """Writes the results into docs/conformance.md, below its marker: ``make conformance``."""
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -15,7 +16,6 @@ from slipway_conformance import report
 _PAGE = ROOT / "docs" / "conformance.md"
 _MARKER = "<!-- Everything below is written by `make conformance`. -->\n"
 _OTHERS = ROOT / "conformance" / "results"
-_CLIENTS = ("tritonclient", "kserve")
 
 
 def main() -> None:
@@ -41,9 +41,10 @@ def _judge(folder: Path) -> tuple[report.Told, list[dict[str, str]]]:
 
 
 def _versions() -> str:
-    lines = (ROOT / "requirements" / "clients.txt").read_text(encoding="utf-8").splitlines()
-    locked = [line.partition(" ")[0].replace("==", " ") for line in lines if line.startswith(_CLIENTS)]
-    return "Cells that passed, of those that the client can do at all. Locked versions: " + ", ".join(locked) + ".\n"
+    locked = (ROOT / "requirements" / "clients.txt").read_text(encoding="utf-8")
+    found = re.findall(r"^(tritonclient|kserve)(?:\[[^]]*\])?==(\S+)", locked, re.MULTILINE)
+    named = " and ".join(f"{name} {number}" for name, number in sorted(found))
+    return f"Cells that passed, of those that the client can do at all, with {named}."
 
 
 def table(cells: Sequence[Mapping[str, str]]) -> str:

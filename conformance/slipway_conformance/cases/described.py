@@ -5,7 +5,7 @@ from typing import Any
 
 from slipway_conformance.case import Group, Level, Source
 from slipway_conformance.models import ADDER, CLASSIFIER, NAMES, identity
-from slipway_conformance.server import REFUSED, Refuted, Server, same
+from slipway_conformance.server import REFUSED, NotOffered, Refuted, Server, same
 from slipway_conformance.tensors import VALUES, tensor
 
 HEALTH = Group("health", Source.PROTOCOL, Level.REQUIRED)
@@ -100,28 +100,34 @@ def several_tensors(server: Server) -> None:
     same(_shapes(document["outputs"]), {"sum": ("FP32", [-1]), "difference": ("FP32", [-1])}, '"outputs"')
 
 
-def _version(server: Server) -> str:
+def a_version(server: Server) -> str:
+    """A version of the model that the cases of versions ask.
+
+    Raises:
+        NotOffered: the server tells of none.
+    """
     versions = _model(server, _FP32).get("versions")
     if not versions:
-        raise Refuted('metadata of the model have no "versions"')
+        raise NotOffered("the metadata name no versions")
     return str(versions[0])
 
 
 @METADATA.case("version", "GET v2/models/M/versions/V tells the same for the version that the metadata name", _FP32)
 def version_path(server: Server) -> None:
     """The version is the one that the server itself tells."""
-    same(server.get(f"/v2/models/{_FP32}/versions/{_version(server)}").ok().json()["name"], _FP32, '"name"')
+    same(server.get(f"/v2/models/{_FP32}/versions/{a_version(server)}").ok().json()["name"], _FP32, '"name"')
 
 
 @METADATA.case("version-ready", "GET v2/models/M/versions/V/ready answers 200", _FP32)
 def version_ready(server: Server) -> None:
     """As without a version."""
-    server.get(f"/v2/models/{_FP32}/versions/{_version(server)}/ready").ok()
+    server.get(f"/v2/models/{_FP32}/versions/{a_version(server)}/ready").ok()
 
 
 @METADATA.case("unknown-version", "a version that is not there is refused", _FP32)
 def unknown_version(server: Server) -> None:
     """As 4xx."""
+    a_version(server)
     server.get(f"/v2/models/{_FP32}/versions/987654321").refused()
 
 

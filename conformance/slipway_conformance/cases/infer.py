@@ -4,6 +4,7 @@ import json
 from functools import partial
 
 from slipway_conformance.case import Group, Level, Source
+from slipway_conformance.cases.described import a_version
 from slipway_conformance.models import ADDER, CLASSIFIER, SCALAR, identity, probabilities
 from slipway_conformance.server import Refuted, Server, infer_path, same
 from slipway_conformance.tensors import VALUES, Output, plain, read, tensor
@@ -126,11 +127,8 @@ def texts(server: Server) -> None:
 @INFER.case("version", "POST v2/models/M/versions/V/infer answers as without a version", _FP32)
 def version(server: Server) -> None:
     """The version is the one that the metadata tell."""
-    versions = server.get(f"/v2/models/{_FP32}").ok().json().get("versions")
-    if not versions:
-        raise Refuted('metadata of the model have no "versions"')
     document = {"inputs": [tensor([1, 2], shape=[1, 2])]}
-    read(server.post(f"/v2/models/{_FP32}/versions/{versions[0]}/infer", document))
+    read(server.post(f"/v2/models/{_FP32}/versions/{a_version(server)}/infer", document))
 
 
 def _typed(content_type: str | None, server: Server) -> None:
