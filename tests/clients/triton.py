@@ -1,6 +1,7 @@
 """tritonclient, all four of it: HTTP and gRPC, each with and without asyncio."""
 
-from collections.abc import Sequence
+import queue
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from slipway_conformance.tensors import VALUES
 TRITON = Cells()
 _FP32 = identity("FP32")
 _ROW = [5.0, 3.5, 1.5, 0.25]
+_STREAM_SECONDS = 10
 _ROWS_LARGE_ENOUGH = 1000
 """Answers of fewer bytes are not worth compressing."""
 
@@ -274,6 +276,32 @@ async def _parameters(triton: Triton) -> None:
     }
     answer = await triton.infer(_FP32, [triton.tensor(sample("FP32"))], **more)
     equal(answer.as_numpy("output"), sample("FP32"))
+
+
+@TRITON.cell("infer", "stream")
+async def _stream(triton: Triton) -> None:
+    if triton.http:
+        raise NotApplicable("streams are gRPC's alone")
+    ids = ["request-1", "request-2"]
+    inputs = [triton.tensor(sample("FP32"))]
+    if hasattr(triton.client, "stream_infer"):
+
+        async def requests() -> AsyncIterator[dict[str, Any]]:
+            for one in ids:
+                yield {"model_name": _FP32, "inputs": inputs, "request_id": one}
+
+        answers = [answer async for answer in triton.client.stream_infer(requests())]
+    else:
+        arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        triton.client.start_stream(lambda result, error: arrived.put((result, error)))
+        for one in ids:
+            triton.client.async_stream_infer(_FP32, inputs, request_id=one)
+        answers = [arrived.get(timeout=_STREAM_SECONDS) for _ in ids]
+        triton.client.stop_stream()
+    for (result, error), one in zip(answers, ids, strict=True):
+        assert error is None, error
+        assert result.get_response().id == one
+        equal(result.as_numpy("output"), sample("FP32"))
 
 
 async def _compressed(request: str | None, response: str | None, triton: Triton) -> None:

@@ -43,3 +43,9 @@ def test_the_table_tells_every_case(reports: tuple[int, Path]) -> None:
     table = (reports[1] / "report.md").read_text(encoding="utf-8")
     assert [case.id for case in CASES if f"| `{case.id}` |" not in table] == []
     assert "**no**" not in table
+
+
+def test_the_page_tells_every_case() -> None:
+    # `make conformance` writes it.
+    page = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    assert [case.id for case in CASES if f"| `{case.id}` | {case.says}" not in page] == []
