@@ -10,6 +10,28 @@ from slipway_runtime.spec.base import Name, SpecModel
 from slipway_runtime.spec.summary import Digest, Metrics
 
 
+class AutoscalingTarget(SpecModel):
+    """What each pod should carry. Exactly one."""
+
+    concurrency: int | None = Field(
+        None, ge=1, le=100_000, description="Requests in flight for each pod; the operator asks the pods themselves."
+    )
+    cpu: int | None = Field(
+        None, ge=1, le=1000, description="Per cent of the requested cpu, by a HorizontalPodAutoscaler."
+    )
+
+
+class Autoscaling(SpecModel):
+    """How the number of pods follows the load."""
+
+    min: int = Field(1, ge=1, le=1000, description="Never fewer pods.")
+    max: int = Field(ge=1, le=1000, description="Never more pods.")
+    target: AutoscalingTarget = Field(description="What each pod should carry.")
+    stabilization_seconds: int = Field(
+        300, ge=0, le=3600, description="Pods are taken away only when the load of so long did not need them."
+    )
+
+
 class ModelServiceSpec(SpecModel):
     """Which model to serve, and how."""
 
@@ -18,8 +40,10 @@ class ModelServiceSpec(SpecModel):
         1,
         ge=0,
         le=1000,
-        description="Pods that serve. Of two or more, one at a time may be evicted (PodDisruptionBudget).",
+        description="Pods that serve. Of two or more, one at a time may be evicted (PodDisruptionBudget). With "
+        "autoscaling by cpu the HorizontalPodAutoscaler sets it; by concurrency it does not count.",
     )
+    autoscaling: Autoscaling | None = Field(None, description="How the number of pods follows the load.")
     pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from slipway_operator.api.meta import ModelSource, Output, Toleration
+from slipway_operator.api.modelservice import Autoscaling, AutoscalingTarget
 from slipway_operator.api.trainingjob import TrainingJobSpec
 from slipway_runtime.spec.compress import CompressionPass, CompressSpec, Quantize
 from slipway_runtime.spec.dataset import DatasetSource
@@ -111,6 +112,10 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
             "!has(self.secretName) || (has(self.uri) && self.uri.startsWith('s3://'))",
             "secretName: only an s3:// uri takes credentials; drop secretName",
         ),
+    ),
+    Autoscaling: (Rule("self.min <= self.max", "min: must not be above max"),),
+    AutoscalingTarget: (
+        Rule("has(self.concurrency) != has(self.cpu)", "set exactly one of concurrency and cpu"),
     ),
     MetricBound: (
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
