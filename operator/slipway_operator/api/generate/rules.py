@@ -114,9 +114,7 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
         ),
     ),
     Autoscaling: (Rule("self.min <= self.max", "min: must not be above max"),),
-    AutoscalingTarget: (
-        Rule("has(self.concurrency) != has(self.cpu)", "set exactly one of concurrency and cpu"),
-    ),
+    AutoscalingTarget: (Rule("has(self.concurrency) != has(self.cpu)", "set exactly one of concurrency and cpu"),),
     MetricBound: (
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
         Rule(

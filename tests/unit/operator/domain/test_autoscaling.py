@@ -12,9 +12,7 @@ STEP = 5.0
 
 def steady(concurrency: float, *, seconds: float = WINDOW, missing: int = 0, begin: float = 0.0) -> list[LoadSample]:
     """The same load for so many seconds, that long ago."""
-    return [
-        LoadSample(begin + step * STEP, concurrency, missing) for step in range(int(seconds / STEP) + 1)
-    ]
+    return [LoadSample(begin + step * STEP, concurrency, missing) for step in range(int(seconds / STEP) + 1)]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,10 @@ def test_the_autoscaler_scales_the_object_itself() -> None:
     made = applied(scaled({**CPU, "stabilizationSeconds": 60}), "HorizontalPodAutoscaler")[0]["spec"]
     assert made["scaleTargetRef"] == {"apiVersion": "slipway.dev/v1alpha1", "kind": "ModelService", "name": "digits"}
     assert (made["minReplicas"], made["maxReplicas"]) == (2, 10)
-    assert made["metrics"][0]["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+    assert made["metrics"][0]["resource"] == {
+        "name": "cpu",
+        "target": {"type": "Utilization", "averageUtilization": 70},
+    }
     assert made["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 60
 
 
@@ -85,7 +88,7 @@ def test_ready_pods_are_asked_for_their_load(scaling: Body | None, asked: tuple[
 @pytest.mark.parametrize(
     ("before", "load", "text"),
     [
-        (2, (LoadSample(1, 40.04),), "From 2 to 5 pods: 40.0 requests in flight, 8 are wanted for each pod."),
+        (2, (LoadSample(1, 40.0),), "From 2 to 5 pods: 40.0 requests in flight, 8 are wanted for each pod."),
         (1, (), "From 1 to 2 pods: an unknown number of requests in flight, 8 are wanted for each pod."),
         (0, (), None),
         (2, (), None),
