@@ -32,6 +32,12 @@ class Autoscaling(SpecModel):
     )
 
 
+class SecretSource(SpecModel):
+    """A Secret of the same namespace."""
+
+    secret_name: Name = Field(description="Name of the Secret.")
+
+
 class ModelServiceSpec(SpecModel):
     """Which model to serve, and how."""
 
@@ -44,6 +50,17 @@ class ModelServiceSpec(SpecModel):
         "autoscaling by cpu the HorizontalPodAutoscaler sets it; by concurrency it does not count.",
     )
     autoscaling: Autoscaling | None = Field(None, description="How the number of pods follows the load.")
+    tls: SecretSource | None = Field(
+        None,
+        description="Serve TLS, on both protocols, with the certificate of a Secret of type kubernetes.io/tls, as "
+        "cert-manager writes it. A renewed certificate is taken up without a restart.",
+    )
+    api_keys: SecretSource | None = Field(
+        None,
+        description="Ask every request for one of the keys that a Secret's entries hold, as Authorization: Bearer KEY "
+        "or x-api-key: KEY. Changed keys count within two minutes, without a restart.",
+    )
+    admin: bool = Field(False, description="Let requests load and unload models.")
     pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
 
 
@@ -100,6 +117,7 @@ class ModelServiceStatus(SpecModel):
     observed_generation: int = Field(0, ge=0, description="Generation of the spec that this status is about.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = Field(default=(), description="Conditions.")
     url: str | None = Field(None, max_length=512, description="Address inside the cluster.")
+    grpc_url: str | None = Field(None, max_length=512, description="Address of gRPC inside the cluster.")
     selector: str | None = Field(None, max_length=512, description="Label selector of the pods, for scaling.")
     replicas: Replicas = Field(default=Replicas(), description="Pods that serve.")
     active: ActiveRevision | None = Field(None, description="What answers requests now.")

@@ -124,7 +124,7 @@ class Plan:
     poll: str | None = None
     """Pod IP whose ``/progress`` the leader should poll while this plan stands."""
     load_of: tuple[str, ...] = ()
-    """Pod IPs whose load the leader should watch while this plan stands."""
+    """URLs of metrics whose load the leader should watch while this plan stands."""
 
 
 def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Plan:

@@ -25,7 +25,7 @@ from slipway_operator.domain.planning import Deletion, EventNote, Plan, Settings
 from slipway_operator.domain.references import Foreign, Resolved, Unresolved, resolve
 from slipway_operator.domain.render.autoscaler import autoscaler
 from slipway_operator.domain.render.network_policy import network_policy
-from slipway_operator.domain.render.serving import Revision, deployment, surroundings
+from slipway_operator.domain.render.serving import GRPC_PORT, Access, Revision, deployment, metrics_url, surroundings
 from slipway_operator.domain.serving import active_revision, health
 from slipway_operator.domain.standings import waiting_for_store
 
@@ -125,16 +125,14 @@ class _Service:
         """The Deployment of what serves with the wanted number of pods; nothing when it cannot be told exactly."""
         before = self.status.target
         secret = before.secret_name if before is not None else None
-        revision = Revision(active.digest, active.uri, secret, self.spec.pod_template, self.snapshot.key.name)
+        revision = self._revision(active.digest, active.uri, secret)
         if self.deployment is None or self.deployment.revision != revision.hash:
             return ()
         return (self._deployment(revision),)
 
     def _serve(self, artifact: Resolved) -> Plan:
         """The wanted artifact is known: roll it out and say how it does."""
-        revision = Revision(
-            artifact.digest, artifact.uri, artifact.secret_name, self.spec.pod_template, self.snapshot.key.name
-        )
+        revision = self._revision(artifact.digest, artifact.uri, artifact.secret_name)
         deployed = self.deployment is not None and self.deployment.revision == revision.hash
         before = self.status.target
         target = TargetRevision(
@@ -162,6 +160,15 @@ class _Service:
         target = target.model_copy(update={"state": found.state, "last_failure": failure})
         return self._write(found.standing, target, active, apply=(*self._company(revision), self._deployment(revision)))
 
+    def _revision(self, digest: str, uri: str, secret_name: str | None) -> Revision:
+        spec = self.spec
+        access = Access(
+            tls=spec.tls.secret_name if spec.tls is not None else None,
+            api_keys=spec.api_keys.secret_name if spec.api_keys is not None else None,
+            admin=spec.admin,
+        )
+        return Revision(digest, uri, secret_name, spec.pod_template, self.snapshot.key.name, access)
+
     def _lineage(self, artifact: Resolved) -> tuple[Lineage, ...]:
         """The artifact's ancestors; what was known of them outlives the objects that told it."""
         known = self.status.lineage
@@ -177,13 +184,13 @@ class _Service:
         return deployment(self.snapshot, self.settings, revision, image=image, replicas=self.replicas)
 
     def _company(self, revision: Revision | None = None) -> tuple[dict[str, Any], ...]:
-        around = surroundings(self.snapshot, self.replicas)
+        around = surroundings(self.snapshot, self.replicas, tls=self.spec.tls is not None)
         scaling = self.spec.autoscaling
         if scaling is not None and scaling.target.cpu is not None:
             around = (*around, autoscaler(self.snapshot, scaling, scaling.target.cpu))
         if not self.settings.network_policies:
             return around
-        named = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        named = self.spec.model.model_dump(mode="json", by_alias=True, exclude_none=True)
         artifact = {"uri": revision.uri, "secretName": revision.secret_name} if revision is not None else {}
         return (*around, network_policy(self.snapshot, self.settings, named, artifact))
 
@@ -198,6 +205,7 @@ class _Service:
         wants_store: bool = False,
     ) -> Plan:
         key, about = self.snapshot.key, generation(self.snapshot.owner)
+        tls = "s" if self.spec.tls is not None else ""
         old = self.status.conditions
         new = conditions(old, standing, SERVICE_TYPES, about, self.now)
         up = [pod for pod in self.pods if not pod.terminal and not pod.deleting]
@@ -210,7 +218,8 @@ class _Service:
             update={
                 "observed_generation": about,
                 "conditions": new,
-                "url": f"http://{key.name}.{key.namespace}.svc",
+                "url": f"http{tls}://{key.name}.{key.namespace}.svc",
+                "grpc_url": f"grpc{tls}://{key.name}.{key.namespace}.svc:{GRPC_PORT}",
                 "selector": ",".join(f"{name}={value}" for name, value in naming.selector(key).items()),
                 "replicas": replicas,
                 "active": active,
@@ -240,11 +249,12 @@ class _Service:
         return tuple(found)
 
     def _load_of(self, up: list[Pod]) -> tuple[str, ...]:
-        """Addresses of the pods whose load decides how many there should be."""
+        """Where the pods tell their load, when it decides how many there should be."""
         scaling = self.spec.autoscaling
         if scaling is None or scaling.target.concurrency is None:
             return ()
-        return tuple(sorted(pod.status.pod_ip for pod in up if pod.ready and pod.status.pod_ip))
+        scheme = "https" if self.spec.tls is not None else "http"
+        return tuple(sorted(metrics_url(scheme, pod.status.pod_ip) for pod in up if pod.ready and pod.status.pod_ip))
 
     def _scaled_note(self, written: ModelServiceStatus) -> tuple[EventNote, ...]:
         before, scaling = written.replicas.desired, self.spec.autoscaling

@@ -12,7 +12,6 @@ import aiohttp
 
 from slipway_operator.domain.autoscaling import LoadSample
 from slipway_operator.domain.planning import Key
-from slipway_operator.domain.render.serving import HTTP_PORT
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class _Seen:
 
 @dataclass
 class _Target:
-    addresses: tuple[str, ...]
+    urls: tuple[str, ...]
     counters: dict[str, tuple[float, float]] = field(default_factory=dict)
     seen: deque[_Seen] = field(default_factory=deque)
     told: float = 0.0
@@ -50,7 +49,7 @@ class LoadPoller:
     so that a poll every few seconds misses none, however short.
 
     Args:
-        fetch: seconds that requests took in all since the pod of an address began; None when it does not answer.
+        fetch: seconds that requests took in all since the pod at a URL began; None when it does not answer.
         enqueue: looks at a key again.
         clock: monotonic seconds.
     """
@@ -66,14 +65,14 @@ class LoadPoller:
         self._clock = clock
         self._targets: dict[Key, _Target] = {}
 
-    def watch(self, key: Key, addresses: tuple[str, ...]) -> None:
-        """Poll these addresses for the key from now on; none ends it."""
-        if not addresses:
+    def watch(self, key: Key, urls: tuple[str, ...]) -> None:
+        """Poll these urls for the key from now on; none ends it."""
+        if not urls:
             self._targets.pop(key, None)
             return
-        target = self._targets.setdefault(key, _Target(addresses))
-        target.addresses = addresses
-        for gone in target.counters.keys() - set(addresses):
+        target = self._targets.setdefault(key, _Target(urls))
+        target.urls = urls
+        for gone in target.counters.keys() - set(urls):
             del target.counters[gone]
 
     def of(self, key: Key) -> tuple[LoadSample, ...]:
@@ -94,13 +93,13 @@ class LoadPoller:
         """Poll every target once."""
         gate = asyncio.Semaphore(PARALLEL)
 
-        async def one(address: str) -> float | None:
+        async def one(url: str) -> float | None:
             async with gate:
-                return await self._fetch(address)
+                return await self._fetch(url)
 
         async def all_of(key: Key, target: _Target) -> None:
-            addresses = target.addresses
-            self._take(key, target, dict(zip(addresses, await asyncio.gather(*map(one, addresses)), strict=True)))
+            urls = target.urls
+            self._take(key, target, dict(zip(urls, await asyncio.gather(*map(one, urls)), strict=True)))
 
         await asyncio.gather(*(all_of(key, target) for key, target in list(self._targets.items())))
 
@@ -108,7 +107,7 @@ class LoadPoller:
         now = self._clock()
         if self._targets.get(key) is not target:
             return
-        rates = [self._rate(target, address, seconds, now) for address, seconds in answers.items()]
+        rates = [self._rate(target, url, seconds, now) for url, seconds in answers.items()]
         known = [rate for rate in rates if rate is not None]
         if not known:
             return
@@ -121,25 +120,26 @@ class LoadPoller:
             self._enqueue(key)
 
     @staticmethod
-    def _rate(target: _Target, address: str, seconds: float | None, now: float) -> float | None:
+    def _rate(target: _Target, url: str, seconds: float | None, now: float) -> float | None:
         """Requests in flight since the poll before; None at the first, and when the pod's process is a new one."""
-        before = target.counters.pop(address, None)
+        before = target.counters.pop(url, None)
         if seconds is None:
             return None
-        target.counters[address] = (now, seconds)
+        target.counters[url] = (now, seconds)
         if before is None or seconds < before[1] or now <= before[0]:
             return None
         return (seconds - before[1]) / (now - before[0])
 
 
-async def fetch_load(session: aiohttp.ClientSession, address: str) -> float | None:
-    """Seconds that requests took in all, of a pod; None when it does not answer or not understandably."""
-    host = f"[{address}]" if ":" in address else address
-    url = f"http://{host}:{HTTP_PORT}/metrics"
+async def fetch_load(session: aiohttp.ClientSession, url: str) -> float | None:
+    """Seconds that requests took in all, of a pod; None when it does not answer or not understandably.
+
+    A certificate is not looked at: it is made out to the Service's name, and what is read are counters.
+    """
     try:
-        async with session.get(url, timeout=aiohttp.ClientTimeout(total=3.0)) as response:
+        async with session.get(url, timeout=aiohttp.ClientTimeout(total=3.0), ssl=False) as response:
             content = await response.content.read(ANSWER_LIMIT)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        logger.debug("No load", extra={"address": address, "error": str(error)})
+        logger.debug("No load", extra={"url": url, "error": str(error)})
         return None
     return sum(map(float, _SECONDS.findall(content))) if response.status == HTTPStatus.OK else None

@@ -69,7 +69,7 @@ class Operator:
         self.queue = WorkQueue()
         self._warnings = Warnings(self.cache)
         self._poller = ProgressPoller(lambda address: fetch_progress(session, address), self.queue.add, time.monotonic)
-        self._loads = LoadPoller(lambda address: fetch_load(session, address), self.queue.add, time.monotonic)
+        self._loads = LoadPoller(lambda url: fetch_load(session, url), self.queue.add, time.monotonic)
         self._accounts = StoreAccounts(api, session, settings.store())
         self._store = StoreBook(
             self._accounts.ensure, self._accounts.uri, self.queue.add, time.monotonic, Backoff(uniform)

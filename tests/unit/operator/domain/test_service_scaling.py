@@ -74,10 +74,10 @@ def test_an_autoscaler_that_is_wanted_no_more_is_deleted(scaling: Body | None, d
     assert [one.kind for one in plan.delete] == ["HorizontalPodAutoscaler"] * deleted
 
 
-@pytest.mark.parametrize(("scaling", "asked"), [(None, ()), (CPU, ()), (CONCURRENCY, ("10.0.0.1", "10.0.0.2"))])
+@pytest.mark.parametrize(("scaling", "asked"), [(None, ()), (CPU, ()), (CONCURRENCY, ("http://10.0.0.1:8080/metrics", "http://[fd00::2]:8080/metrics"))])
 def test_ready_pods_are_asked_for_their_load(scaling: Body | None, asked: tuple[str, ...]) -> None:
     pods = (
-        server("b", podIP="10.0.0.2"),
+        server("b", podIP="fd00::2"),
         server("a", podIP="10.0.0.1"),
         server("c", podIP="10.0.0.3", ready=False),
         server("d", revision=REVISION),
