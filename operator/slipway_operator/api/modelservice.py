@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from slipway_operator.api.meta import Condition, Failure, ModelSource, PodTemplate
-from slipway_runtime.spec.base import Name, SpecModel
+from slipway_runtime.spec.base import Name, PositiveDecimal, SpecModel
 from slipway_runtime.spec.summary import Digest, Metrics
 
 
@@ -38,6 +38,12 @@ class SecretSource(SpecModel):
     secret_name: Name = Field(description="Name of the Secret.")
 
 
+class AccessLog(SpecModel):
+    """Which requests the log has a line of."""
+
+    sample: PositiveDecimal = Field(description='Share of the requests, evenly spread: "0.01" is every hundredth.')
+
+
 class ModelServiceSpec(SpecModel):
     """Which model to serve, and how."""
 
@@ -61,6 +67,7 @@ class ModelServiceSpec(SpecModel):
         "or x-api-key: KEY. Changed keys count within two minutes, without a restart.",
     )
     admin: bool = Field(False, description="Let requests load and unload models.")
+    access_log: AccessLog | None = Field(None, description="Lines of the log about requests; none when absent.")
     pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
 
 

@@ -25,7 +25,7 @@ from slipway_operator.domain.planning import Deletion, EventNote, Plan, Settings
 from slipway_operator.domain.references import Foreign, Resolved, Unresolved, resolve
 from slipway_operator.domain.render.autoscaler import autoscaler
 from slipway_operator.domain.render.network_policy import network_policy
-from slipway_operator.domain.render.serving import GRPC_PORT, Access, Revision, deployment, metrics_url, surroundings
+from slipway_operator.domain.render.serving import GRPC_PORT, Options, Revision, deployment, metrics_url, surroundings
 from slipway_operator.domain.serving import active_revision, health
 from slipway_operator.domain.standings import waiting_for_store
 
@@ -162,12 +162,13 @@ class _Service:
 
     def _revision(self, digest: str, uri: str, secret_name: str | None) -> Revision:
         spec = self.spec
-        access = Access(
+        options = Options(
             tls=spec.tls.secret_name if spec.tls is not None else None,
             api_keys=spec.api_keys.secret_name if spec.api_keys is not None else None,
             admin=spec.admin,
+            access_log=spec.access_log.sample if spec.access_log is not None else None,
         )
-        return Revision(digest, uri, secret_name, spec.pod_template, self.snapshot.key.name, access)
+        return Revision(digest, uri, secret_name, spec.pod_template, self.snapshot.key.name, options)
 
     def _lineage(self, artifact: Resolved) -> tuple[Lineage, ...]:
         """The artifact's ancestors; what was known of them outlives the objects that told it."""

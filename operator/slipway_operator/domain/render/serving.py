@@ -30,8 +30,8 @@ _API_KEYS = "/var/run/slipway/api-keys"
 
 
 @dataclass(frozen=True)
-class Access:
-    """Who may ask, and how."""
+class Options:
+    """What a serving process is told besides its model."""
 
     tls: str | None = None
     """Secret with the certificate; plain text without one."""
@@ -39,6 +39,8 @@ class Access:
     """Secret with keys of which a request needs one."""
     admin: bool = False
     """Whether requests may load and unload models."""
+    access_log: str | None = None
+    """Share of the requests of which the log has a line."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Revision:
     template: PodTemplate
     model: str
     """Name under which it is served."""
-    access: Access = Access()
+    options: Options = Options()
 
     @property
     def hash(self) -> str:
@@ -63,8 +65,8 @@ class Revision:
         }
         if self.secret_name is not None:
             serving["secretName"] = self.secret_name
-        if self.access != Access():
-            serving["access"] = asdict(self.access)
+        if self.options != Options():
+            serving["options"] = asdict(self.options)
         return revision_hash({"digest": self.digest, "uri": self.uri}, serving)
 
 
@@ -124,8 +126,8 @@ def _pod(name: str, settings: Settings, revision: Revision, image: str) -> Manif
         "volumeMounts": [*space.mounts, *files.mounts, model],
     }
     ports = ["--http-port", str(HTTP_PORT), "--grpc-port", str(GRPC_PORT)]
-    words, secrets = _access(revision.access)
-    scheme = "HTTPS" if revision.access.tls else "HTTP"
+    words, secrets = _told(revision.options)
+    scheme = "HTTPS" if revision.options.tls else "HTTP"
     serve: Manifest = {
         **common,
         "name": "serve",
@@ -160,11 +162,13 @@ def metrics_url(scheme: str, pod_ip: str) -> str:
     return f"{scheme}://{host}:{HTTP_PORT}/metrics"
 
 
-def _access(access: Access) -> tuple[list[str], pods.Volumes]:
+def _told(options: Options) -> tuple[list[str], pods.Volumes]:
     """Words of the command line, and the Secrets that they are about."""
-    words = ["--admin"] if access.admin else []
+    words = ["--admin"] if options.admin else []
+    if options.access_log is not None:
+        words += ["--access-log", options.access_log]
     found = pods.Volumes([], [])
-    for option, name, path in (("tls", access.tls, _TLS), ("api-keys", access.api_keys, _API_KEYS)):
+    for option, name, path in (("tls", options.tls, _TLS), ("api-keys", options.api_keys, _API_KEYS)):
         if name is not None:
             words += [f"--{option}", path]
             found.volumes.append({"name": option, "secret": {"secretName": name, "defaultMode": 0o440}})

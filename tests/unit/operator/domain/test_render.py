@@ -12,6 +12,10 @@ from slipway_operator.domain.planning import Kind, Plan, Settings
 from slipway_operator.domain.render.pods import cores, needs, strings
 
 
+RUNTIME_TLS = "/var/run/slipway/tls"
+RUNTIME_KEYS = "/var/run/slipway/api-keys"
+
+
 def job_of(plan: Plan) -> Body:
     return applied(plan, "Job")[0]
 
@@ -246,6 +250,39 @@ def test_serving() -> None:
     assert deployment["template"]["metadata"]["annotations"]["slipway.dev/digest"] == DIGEST
     own = pod_of(service(model={"uri": URI, "secretName": "mine"}), "Deployment")
     assert [one["secret"]["secretName"] for one in own["volumes"] if "secret" in one] == ["mine"]
+
+
+def test_serving_with_tls_keys_and_an_access_log() -> None:
+    options: Body = {
+        "tls": {"secretName": "certificate"},
+        "apiKeys": {"secretName": "keys"},
+        "admin": True,
+        "accessLog": {"sample": "0.01"},
+    }
+    plan = service(**options)
+    pod = pod_of(plan, "Deployment")
+    words = pod["containers"][0]["command"]
+    assert words[-7:] == ["--admin", "--access-log", "0.01", "--tls", RUNTIME_TLS, "--api-keys", RUNTIME_KEYS]
+    mounts = {one["mountPath"]: one["name"] for one in pod["containers"][0]["volumeMounts"]}
+    secrets = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}
+    assert secrets[mounts[RUNTIME_TLS]] == "certificate"
+    assert secrets[mounts[RUNTIME_KEYS]] == "keys"
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert pod["containers"][0][probe]["httpGet"]["scheme"] == "HTTPS"
+    (ports,) = (one["spec"]["ports"] for one in applied(plan, "Service"))
+    assert [(one["name"], one["port"], one.get("appProtocol")) for one in ports] == [
+        ("https", 443, None),
+        ("grpc", 8081, None),
+    ]
+    assert plan.status is not None
+    assert plan.status["url"] == "https://digits.team.svc"
+    assert plan.status["grpcUrl"] == "grpcs://digits.team.svc:8081"
+    assert all(rule.get("to") != [{"ipBlock": {"cidr": "0.0.0.0/0"}}] for rule in egress(plan)), "no way out by a Secret"
+    revisions = {
+        applied(service(**{name: value}), "Deployment")[0]["spec"]["template"]["metadata"]["labels"]["slipway.dev/revision"]
+        for name, value in options.items()
+    }
+    assert len(revisions) == len(options)
 
 
 def test_an_upgrade_never_changes_a_serving_pod() -> None:
