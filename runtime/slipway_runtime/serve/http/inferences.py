@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from time import perf_counter
 
+from slipway_runtime.serve.access_log import AccessLog
 from slipway_runtime.serve.admission import Admission
 from slipway_runtime.serve.batching import Answer, Batcher, run_alone
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
@@ -26,6 +27,8 @@ _INLINE_BYTES = 16 * 1024
 # What an element takes in a body, roughly: for the cost of one that is not parsed yet.
 _ELEMENT_BYTES = 8
 _MICROSECONDS = 1e-6
+# A client that has sent all may close its side and still read; one that has waited in line for longer is taken as gone.
+_GONE_SECONDS = 0.05
 
 
 class Inferences:
@@ -39,6 +42,7 @@ class Inferences:
         admission: Admission,
         *,
         max_body: int,
+        access_log: AccessLog | None = None,
     ) -> None:
         """Count in ``metrics``; what would hold up the event loop runs in ``executor``, if ``admission`` lets it."""
         self.repository = repository
@@ -46,6 +50,7 @@ class Inferences:
         self.admission = admission
         self._executor = executor
         self._max_body = max_body
+        self._access_log = access_log
         self._batcher = Batcher()
 
     def begin(self, request: Request, client: Client, target: Target) -> None:
@@ -63,6 +68,13 @@ class Inferences:
                 self._batcher.add(exchange.model, inference, exchange.finish)
         except Exception as error:  # noqa: BLE001 - a bug must not leave a client without an answer
             exchange.refuse(error)
+
+    def ended(self, request: Request, model: str, response: Response, seconds: float) -> None:
+        """Count a request that is answered."""
+        self.metrics.record(model, response.status, seconds)
+        if self._access_log is not None:
+            size, sent = len(request.body), len(response.body)
+            self._access_log.note(model, request.path, response.status, seconds=seconds, received=size, sent=sent)
 
     def find(self, target: Target, body: bytes) -> ServedModel:
         """The model that a request asks.
@@ -96,7 +108,7 @@ class Inferences:
         self.admission.enter(seconds, size)
 
         def run() -> Exception | None:
-            if exchange.client.gone:
+            if exchange.client.gone and perf_counter() - exchange.begun > _GONE_SECONDS:
                 return RequestError(Fault.CANCELLED, "the client went away before its turn came")
             try:
                 work(exchange)
@@ -191,7 +203,7 @@ class _Exchange:
         seconds = perf_counter() - self.begun
         if self.served:
             self.model.statistics.fail.add(seconds)
-        inferences.metrics.record(self.served, response.status, seconds)
+        inferences.ended(self.request, self.served, response, seconds)
         self.client.respond(response)
 
     def _in_time(self, inference: InferenceRequest) -> None:
@@ -204,7 +216,7 @@ class _Exchange:
         inferences = self._inferences
         if inferences.repository.phase is Phase.DRAINING:
             response = response._replace(close=True)
-        inferences.metrics.record(self.served, response.status, written - self.begun)
+        inferences.ended(self.request, self.served, response, written - self.begun)
         self.model.statistics.answered(
             begun=self.begun, decoded=self.decoded, started=started, inferred=inferred, written=written
         )
@@ -217,6 +229,8 @@ def failure(request: Request, error: Exception, *, closes: bool) -> Response:
         headers = b""
         if error.fault is Fault.WRONG_METHOD:
             headers = b"allow: POST\r\n" if request.method in ("GET", "HEAD") else b"allow: GET\r\n"
+        elif error.fault is Fault.UNAUTHENTICATED:
+            headers = b"www-authenticate: Bearer\r\n"
         elif error.retry_after is not None:
             headers = b"retry-after: %d\r\n" % error.retry_after
         return Response(error.fault, error_body(str(error)), headers=headers, close=closes)
