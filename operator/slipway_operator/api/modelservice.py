@@ -66,7 +66,7 @@ class ModelServiceSpec(SpecModel):
         description="Ask every request for one of the keys that a Secret's entries hold, as Authorization: Bearer KEY "
         "or x-api-key: KEY. Changed keys count within two minutes, without a restart.",
     )
-    admin: bool = Field(False, description="Let requests load and unload models.")
+    admin: bool = Field(default=False, description="Let requests load and unload models.")
     access_log: AccessLog | None = Field(None, description="Lines of the log about requests; none when absent.")
     pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
 

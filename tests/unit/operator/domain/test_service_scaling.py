@@ -74,7 +74,10 @@ def test_an_autoscaler_that_is_wanted_no_more_is_deleted(scaling: Body | None, d
     assert [one.kind for one in plan.delete] == ["HorizontalPodAutoscaler"] * deleted
 
 
-@pytest.mark.parametrize(("scaling", "asked"), [(None, ()), (CPU, ()), (CONCURRENCY, ("http://10.0.0.1:8080/metrics", "http://[fd00::2]:8080/metrics"))])
+@pytest.mark.parametrize(
+    ("scaling", "asked"),
+    [(None, ()), (CPU, ()), (CONCURRENCY, ("http://10.0.0.1:8080/metrics", "http://[fd00::2]:8080/metrics"))],
+)
 def test_ready_pods_are_asked_for_their_load(scaling: Body | None, asked: tuple[str, ...]) -> None:
     pods = (
         server("b", podIP="fd00::2"),
