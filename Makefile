@@ -36,8 +36,9 @@ unit: setup ## Tests that need no cluster
 coverage: setup ## Every branch of the operator's decisions is tested by a table
 	$(BIN)/pytest tests/unit/operator/domain -q --cov=slipway_operator.domain --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
-generate: setup ## Write CRDs, chart copies, RBAC and the API reference from the code
+generate: setup ## Write CRDs, chart copies, RBAC, the API reference and gRPC's messages from their sources
 	$(BIN)/slipway-operator generate
+	$(BIN)/python -m slipway_runtime.serve.grpc.generate
 
 lock: setup ## Lock dependencies with hashes again
 	PATH=$(BIN):$$PATH requirements/lock

@@ -13,11 +13,11 @@ class AccessLog:
         self._share = share
         self._due = 0.0
 
-    def note(self, model: str, path: str, code: int, *, seconds: float, received: int, sent: int) -> None:
-        """Take one request into account; sizes of bodies in bytes."""
+    def note(self, model: str, path: str, code: int, *, seconds: float, received: int) -> None:
+        """Take one request into account; ``received`` are the bytes of its body or message."""
         self._due += self._share
         if self._due < 1.0:
             return
         self._due -= 1.0
-        told = {"model": model, "path": path, "code": code, "ms": round(seconds * 1000, 3)}
-        _log.info("request", extra={**told, "received": received, "sent": sent})
+        told = {"model": model, "path": path, "code": code, "ms": round(seconds * 1000, 3), "received": received}
+        _log.info("request", extra=told)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _MEBIBYTE = 1024 * 1024
+# A message has fewer than 2^31 bytes.
+_MOST_GRPC_MEBIBYTES = 2047
 
 
 def main() -> None:
@@ -51,9 +53,11 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> None:
     server = ServerOptions(
         host=options.host,
         http_port=options.http_port,
+        grpc_port=options.grpc_port,
         drain_grace=options.drain_grace,
         drain_timeout=options.drain_timeout,
         max_body=options.max_body_mib * _MEBIBYTE,
+        grpc_max_message=options.grpc_max_message_mib * _MEBIBYTE,
         max_batch=options.max_batch,
         admin=options.admin,
         tls=options.tls,
@@ -82,7 +86,7 @@ def _fail(error: Exception, env: Mapping[str, str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="slipway-serve",
-        description="Serve models: the Open Inference Protocol v2 (REST, JSON) and POST /predict.",
+        description="Serve models: the Open Inference Protocol v2 (REST and gRPC) and POST /predict.",
         epilog="Example: slipway-serve --model digits=./package, "
         "then: curl -d '{\"input_data\": [[0, 1]]}' localhost:8080/predict",
     )
@@ -99,7 +103,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: every one)")  # noqa: S104 - pods are reached from outside
     parser.add_argument("--http-port", type=_port, default=8080, metavar="PORT", help="HTTP port (default: 8080)")
     parser.add_argument(
-        "--max-body-mib", type=_positive, default=64, metavar="MIB", help="largest request body (default: 64)"
+        "--grpc-port",
+        type=_port_or_none,
+        default=8081,
+        metavar="PORT",
+        help="gRPC port (default: 8081); 0: no gRPC",
+    )
+    parser.add_argument(
+        "--max-body-mib", type=_positive, default=256, metavar="MIB", help="largest body over HTTP (default: 256)"
+    )
+    parser.add_argument(
+        "--grpc-max-message-mib",
+        type=_mebibytes_of_grpc,
+        default=256,
+        metavar="MIB",
+        help="largest message over gRPC (default: 256)",
     )
     parser.add_argument(
         "--max-batch",
@@ -152,6 +170,17 @@ def _port(text: str) -> int:
     number = _positive(text)
     if number > 65535:  # noqa: PLR2004 - TCP's own number
         raise argparse.ArgumentTypeError(f"{text} is not a port (1 to 65535)")
+    return number
+
+
+def _port_or_none(text: str) -> int:
+    return 0 if text == "0" else _port(text)
+
+
+def _mebibytes_of_grpc(text: str) -> int:
+    number = _positive(text)
+    if number > _MOST_GRPC_MEBIBYTES:
+        raise argparse.ArgumentTypeError(f"{text} is more than gRPC can carry ({_MOST_GRPC_MEBIBYTES})")
     return number
 
 

@@ -1,5 +1,6 @@
 """The models of this process, and whether they may be asked."""
 
+import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,13 +43,19 @@ class ModelRepository:
         self._models: dict[str, ServedModel] = {}
         self._absent = dict.fromkeys(names, (State.LOADING, ""))
         self.phase = Phase.LOADING
+        self._change: asyncio.Future[None] | None = None
 
     def add(self, model: ServedModel) -> None:
-        """Serve ``model`` from now on; with the last of the expected ones the phase becomes serving."""
+        """Serve ``model`` from now on."""
         self._models[model.name] = model
         self._absent.pop(model.name, None)
-        if self.phase is Phase.LOADING and not self._absent:
+        self._tell()
+
+    def begin(self) -> None:
+        """Be ready from now on: every model is loaded and every port is open."""
+        if self.phase is Phase.LOADING:
             self.phase = Phase.SERVING
+            self._tell()
 
     def remove(self, name: str, reason: str) -> None:
         """Serve a model no longer; requests that have it already still get their answer.
@@ -59,10 +66,24 @@ class ModelRepository:
         self.expect(name)
         self._models.pop(name, None)
         self._absent[name] = (State.UNAVAILABLE, reason)
+        self._tell()
 
     def drain(self) -> None:
         """Be unready from now on; models still answer."""
         self.phase = Phase.DRAINING
+        self._tell()
+
+    async def changed(self) -> None:
+        """Wait until a model comes or goes, or the phase changes."""
+        if self._change is None:
+            self._change = asyncio.get_running_loop().create_future()
+        # Others wait for the same future, so one of them that is cancelled must not cancel it.
+        await asyncio.shield(self._change)
+
+    def _tell(self) -> None:
+        change, self._change = self._change, None
+        if change is not None:
+            change.set_result(None)
 
     def expect(self, name: str) -> None:
         """Raise RequestError unless a model of this process has that name, loaded or not."""
@@ -104,11 +125,12 @@ class ModelRepository:
         """Models that answer, in the order of their names on the command line."""
         return tuple(self._models[name] for name in self.names if name in self._models)
 
-    def index(self) -> tuple[Listed, ...]:
-        """Every model with its state."""
+    def index(self, *, only_ready: bool = False) -> tuple[Listed, ...]:
+        """Every model with its state, or just those that answer."""
         return tuple(
             Listed(name, self._models[name].version, State.READY, "")
             if name in self._models
             else Listed(name, "", *self._absent[name])
             for name in self.names
+            if name in self._models or not only_ready
         )

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway_runtime.serve.access_log import AccessLog
+from slipway_runtime.serve.accounts import Accounts
+from slipway_runtime.serve.administration import Administration
 from slipway_runtime.serve.admission import Admission
 from slipway_runtime.serve.auth import ApiKeys
 from slipway_runtime.serve.changes import Changes
 from slipway_runtime.serve.cpus import usable_cores
 from slipway_runtime.serve.errors import ConfigInvalid
+from slipway_runtime.serve.grpc.front import GrpcFront, GrpcOptions
 from slipway_runtime.serve.http.connection import Connection
 from slipway_runtime.serve.http.connections import Connections
-from slipway_runtime.serve.http.inferences import Inferences
 from slipway_runtime.serve.http.routes import HttpApplication
+from slipway_runtime.serve.inferences import Inferences
 from slipway_runtime.serve.loader import Loader, Surroundings
 from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.repository import ModelRepository
@@ -39,9 +42,12 @@ class ServerOptions:
 
     host: str
     http_port: int
+    grpc_port: int
+    """0: no gRPC."""
     drain_grace: float
     drain_timeout: float
     max_body: int
+    grpc_max_message: int
     max_batch: int
     admin: bool
     """Whether requests may load and unload models."""
@@ -77,17 +83,21 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
     ):
         surroundings = Surroundings(Path(scratch), env, threads=cores, max_batch=options.max_batch)
         loader = Loader(sources, repository, executor, surroundings)
-        access_log = AccessLog(options.access_log) if options.access_log else None
-        inferences = Inferences(
-            repository, Metrics(), executor, Admission(cores), max_body=options.max_body, access_log=access_log
-        )
+        administration = Administration(repository, loader, allowed=options.admin)
+        accounts = Accounts(Metrics(), AccessLog(options.access_log) if options.access_log else None)
+        inferences = Inferences(repository, accounts, executor, Admission(cores))
         application = HttpApplication(
-            repository, inferences, connections, loader if options.admin else None, max_body=options.max_body, keys=keys
+            repository, inferences, connections, administration, max_body=options.max_body, keys=keys
+        )
+        front = GrpcFront(
+            inferences,
+            administration,
+            GrpcOptions(options.host, options.grpc_port, options.grpc_max_message, certificate, keys),
         )
         server = await _listen(application, connections, options, certificate)
         ticking = asyncio.create_task(connections.keep_time())
         watching = asyncio.create_task(_keep_secrets(certificate, keys, options))
-        loading = asyncio.create_task(loader.load_all())
+        loading = asyncio.create_task(_begin(repository, loader, front))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({loading, stopping, ticking}, return_when=asyncio.FIRST_COMPLETED)
@@ -95,13 +105,19 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
                 loading.result()
                 _log.info(
                     "ready",
-                    extra={"port": options.http_port, "models": [source.name for source in sources], "cores": cores},
+                    extra={
+                        "port": options.http_port,
+                        "grpcPort": options.grpc_port or None,
+                        "models": [source.name for source in sources],
+                        "cores": cores,
+                    },
                 )
                 await asyncio.wait({stopping, ticking}, return_when=asyncio.FIRST_COMPLETED)
             if ticking.done():
                 ticking.result()
-            await _drain(repository, connections, options)
+            await _drain(repository, connections, front, options)
         finally:
+            await front.leave(0)
             server.close()
             connections.shut()
             for task in (loading, stopping, ticking, watching):
@@ -141,12 +157,23 @@ async def _listen(
         ) from error
 
 
-async def _drain(repository: ModelRepository, connections: Connections, options: ServerOptions) -> None:
+async def _begin(repository: ModelRepository, loader: Loader, front: GrpcFront) -> None:
+    """Be ready once every model is loaded and both protocols are spoken."""
+    await asyncio.gather(loader.load_all(), front.open())
+    repository.begin()
+
+
+async def _drain(
+    repository: ModelRepository, connections: Connections, front: GrpcFront, options: ServerOptions
+) -> None:
     repository.drain()
-    _log.info("draining", extra={"graceSeconds": options.drain_grace, "inFlight": connections.in_flight})
+    in_flight = connections.in_flight + front.in_flight
+    _log.info("draining", extra={"graceSeconds": options.drain_grace, "inFlight": in_flight})
     await asyncio.sleep(options.drain_grace)
+    leaving = asyncio.create_task(front.leave(options.drain_timeout))
     deadline = asyncio.get_running_loop().time() + options.drain_timeout
     while connections.in_flight and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - keeps the hot path free of events
         await asyncio.sleep(_POLL_SECONDS)
-    if connections.in_flight:
-        _log.warning("requests given up", extra={"inFlight": connections.in_flight})
+    await leaving
+    if in_flight := connections.in_flight + front.in_flight:
+        _log.warning("requests given up", extra={"inFlight": in_flight})

@@ -32,10 +32,6 @@ class Certificate:
                 f"{folder}: {CERTIFICATE} and {KEY} cannot be used ({error}); a kubernetes.io/tls Secret has them"
             ) from error
 
-    def pair(self) -> tuple[bytes, bytes]:
-        """Key and certificate chain, as they are now, in PEM."""
-        return (self.folder / KEY).read_bytes(), (self.folder / CERTIFICATE).read_bytes()
-
     def reload(self) -> None:
         """Read it again; the one that is known stays when the new one cannot be used."""
         try:
@@ -47,3 +43,5 @@ class Certificate:
 
     def _load(self) -> None:
         self.context.load_cert_chain(self.folder / CERTIFICATE, self.folder / KEY)
+        self.pair = (self.folder / KEY).read_bytes(), (self.folder / CERTIFICATE).read_bytes()
+        """Key and certificate chain in PEM."""

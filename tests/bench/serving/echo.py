@@ -54,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--http-port", type=int, required=True)
+    parser.add_argument("--grpc-port", type=int, help="ignored: this baseline speaks HTTP only")
     parser.add_argument("--model", type=Path, help="infer with this model; absent: answer with fixed bytes")
     options = parser.parse_args()
     server = Server(

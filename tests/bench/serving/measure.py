@@ -39,8 +39,8 @@ class Load:
 
 def start_seconds(command: list[str]) -> tuple[float, float]:
     """Seconds from starting the process to the first 200 of readiness, and its resident megabytes then."""
-    with _running(command) as (_, seconds, process):
-        return seconds, _resident_megabytes(process.pid)
+    with _running(command) as server:
+        return server.seconds, _resident_megabytes(server.pid)
 
 
 def import_seconds(model: Path) -> float:
@@ -60,35 +60,60 @@ def bare_inference(model: Path) -> float:
 
 def under_load(command: list[str], path: str, bodies: list[bytes], requests: int, connections: int) -> Load:
     """CPU per request of a fresh server, after a warm-up, with the load coming from another process."""
-    with _running(command) as (port, _, process):
-        _ask(port, path, bodies, WARM_UP_REQUESTS, connections)
-        before = _cpu_seconds(process.pid)
-        seconds, failed = _ask(port, path, bodies, requests, connections)
-        spent = _cpu_seconds(process.pid) - before
-    return Load(spent / requests * 1e6, requests / seconds, failed)
+    with _running(command) as server:
+        asking = ["load", "--port", str(server.port), "--path", path, "--connections", str(connections)]
+        return _measured(server, asking, b"\n".join(bodies), requests)
 
 
-def _ask(port: int, path: str, bodies: list[bytes], requests: int, connections: int) -> tuple[float, int]:
-    command = [sys.executable, "-m", "tests.bench.serving.load", "--port", str(port), "--path", path]
-    command += ["--requests", str(requests), "--connections", str(connections)]
-    result = subprocess.run(command, input=b"\n".join(bodies), check=True, capture_output=True)
+def under_grpc_load(command: list[str], requests: int, in_flight: int) -> Load:
+    """The same over gRPC, on one connection."""
+    with _running(command) as server:
+        asking = ["grpc_load", "--port", str(server.grpc_port), "--in-flight", str(in_flight)]
+        return _measured(server, asking, b"", requests)
+
+
+def _measured(server: "_Running", asking: list[str], content: bytes, requests: int) -> Load:
+    _ask(asking, content, WARM_UP_REQUESTS)
+    before = _cpu_seconds(server.pid)
+    seconds, failed = _ask(asking, content, requests)
+    return Load((_cpu_seconds(server.pid) - before) / requests * 1e6, requests / seconds, failed)
+
+
+def _ask(asking: list[str], content: bytes, requests: int) -> tuple[float, int]:
+    program, *options = asking
+    command = [sys.executable, "-m", f"tests.bench.serving.{program}", *options, "--requests", str(requests)]
+    result = subprocess.run(command, input=content, check=True, capture_output=True)
     seconds, failed = result.stdout.split()
     return float(seconds), int(failed)
 
 
+@dataclass(frozen=True)
+class _Running:
+    port: int
+    grpc_port: int
+    pid: int
+    seconds: float
+    """From its start to its readiness."""
+
+
 @contextmanager
-def _running(command: list[str]) -> Iterator[tuple[int, float, subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def _running(command: list[str]) -> Iterator[_Running]:
+    port, grpc_port = _free_ports()
     start = time.perf_counter()
-    full = [*command, "--host", "127.0.0.1", "--http-port", str(port)]
+    full = [*command, "--host", "127.0.0.1", "--http-port", str(port), "--grpc-port", str(grpc_port)]
     with subprocess.Popen(full, stderr=subprocess.DEVNULL) as process:
         try:
             _wait_ready(port, process)
-            yield port, time.perf_counter() - start, process
+            yield _Running(port, grpc_port, process.pid, time.perf_counter() - start)
         finally:
             process.kill()
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _wait_ready(port: int, process: subprocess.Popen[bytes]) -> None:

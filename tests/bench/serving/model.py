@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from slipway_runtime.serve.grpc.inference_pb2 import ModelInferRequest
+
 FEATURES = 64
 HIDDEN = 128
 CLASSES = 10
@@ -38,7 +40,23 @@ def write_mlp(path: Path) -> None:
 
 def request_bodies(path: str) -> list[bytes]:
     """Rows in the form that ``path`` takes; like real ones, their texts differ in length."""
-    return [_body(path, row) for row in np.random.default_rng(1).normal(size=(BODIES, FEATURES)).round(4).tolist()]
+    return [_body(path, row) for row in _rows()]
+
+
+def request_messages() -> list[bytes]:
+    """The same rows as raw tensors of ModelInfer."""
+    tensor = ModelInferRequest.InferInputTensor(name="input", datatype="FP32", shape=[1, FEATURES])
+    return [
+        ModelInferRequest(
+            model_name="m", inputs=[tensor], raw_input_contents=[np.array(row, np.float32).tobytes()]
+        ).SerializeToString()
+        for row in _rows()
+    ]
+
+
+def _rows() -> list[list[float]]:
+    rows: list[list[float]] = np.random.default_rng(1).normal(size=(BODIES, FEATURES)).round(4).tolist()
+    return rows
 
 
 def _body(path: str, row: list[float]) -> bytes:

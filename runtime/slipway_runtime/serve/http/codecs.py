@@ -9,8 +9,9 @@ from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.http.messages import OK, Request, Response
 from slipway_runtime.serve.model import ServedModel
 from slipway_runtime.serve.protocols import predict, v1, v2_json
-from slipway_runtime.serve.protocols.v2_request import Wishes, read_document, read_with_tensors
+from slipway_runtime.serve.protocols.v2_request import read_document, read_with_tensors
 from slipway_runtime.serve.protocols.v2_response import encode_as_wished
+from slipway_runtime.serve.protocols.v2_terms import Wishes
 
 _BINARY_HEADER = b"inference-header-content-length"
 _OCTETS = "application/octet-stream"

@@ -5,16 +5,17 @@ from collections.abc import Awaitable
 
 import orjson
 
+from slipway_runtime.serve.administration import Administration
 from slipway_runtime.serve.auth import ApiKeys
 from slipway_runtime.serve.errors import Fault, RequestError
 from slipway_runtime.serve.http.codecs import inference_at
 from slipway_runtime.serve.http.connections import Connections
-from slipway_runtime.serve.http.inferences import Inferences, failure
+from slipway_runtime.serve.http.exchange import HttpExchange, failure
 from slipway_runtime.serve.http.messages import JSON, OK, Client, Request, Response, error_body
-from slipway_runtime.serve.loader import Loader
+from slipway_runtime.serve.inferences import Inferences
 from slipway_runtime.serve.protocols.described import model_config, model_metadata, repository_index, server_metadata
 from slipway_runtime.serve.protocols.v2_json import parse_object
-from slipway_runtime.serve.repository import ModelRepository, Phase, State
+from slipway_runtime.serve.repository import ModelRepository, Phase
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
@@ -31,16 +32,16 @@ class HttpApplication:
         repository: ModelRepository,
         inferences: Inferences,
         connections: Connections,
-        loader: Loader | None,
+        administration: Administration,
         *,
         max_body: int,
         keys: ApiKeys | None,
     ) -> None:
-        """Serve ``repository``; with a ``loader``, requests may load and unload models; of ``keys``, they need one."""
+        """Serve ``repository``, whose models requests may change by ``administration``; of ``keys``, they need one."""
         self._repository = repository
         self._inferences = inferences
         self._connections = connections
-        self._loader = loader
+        self._administration = administration
         self._max_body = max_body
         self._keys = keys
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,11 +55,11 @@ class HttpApplication:
         if target is None or request.method != "POST":
             self._describe(request, client)
         else:
-            self._inferences.begin(request, client, target)
+            self._inferences.begin(HttpExchange(self._inferences, self._max_body, request, client, target))
 
     def refuse(self, fault: Fault) -> Response:
         """See ``connection.Application.refuse``."""
-        self._inferences.metrics.record("", fault, 0.0)
+        self._inferences.accounts.metrics.record("", fault, 0.0)
         message = f"the body is larger than {self._max_body} bytes; send fewer rows at once"
         return Response(fault, error_body(message), close=True)
 
@@ -70,7 +71,7 @@ class HttpApplication:
         try:
             keys.check(*(value.decode(errors="replace") if value is not None else None for value in given))
         except RequestError as error:
-            self._inferences.metrics.record("", error.fault, 0.0)
+            self._inferences.accounts.metrics.record("", error.fault, 0.0)
             return self._failed(request, error)
         return None
 
@@ -106,7 +107,7 @@ class HttpApplication:
             case ["v2", "health", "ready"]:
                 return self._ready()
             case ["v2"] | ["v2", ""]:
-                return orjson.dumps(server_metadata(admin=self._loader is not None))
+                return orjson.dumps(server_metadata(admin=self._administration.allowed))
             case ["v2", "models", "stats"]:
                 return self._statistics(None, None)
             case ["v2", "models", name, "versions", version, *rest]:
@@ -157,9 +158,7 @@ class HttpApplication:
 
     def _index(self, request: Request) -> bytes:
         document = parse_object(request.body) if request.body else {}
-        listed = self._repository.index()
-        ready = document.get("ready") is True
-        return orjson.dumps(repository_index(one for one in listed if not ready or one.state is State.READY))
+        return orjson.dumps(repository_index(self._repository.index(only_ready=document.get("ready") is True)))
 
     def _change(self, request: Request, client: Client, change: Awaitable[None]) -> None:
         """Answer when a model has been loaded or unloaded."""
@@ -177,30 +176,18 @@ class HttpApplication:
         task.add_done_callback(self._tasks.discard)
 
     async def _load(self, request: Request, name: str) -> None:
-        loader = self._admin(request)
-        if parameters := _parameters(request):
-            raise RequestError(
-                Fault.UNIMPLEMENTED, f"load takes no parameters here ({', '.join(sorted(parameters))} given)"
-            )
-        await loader.load(name)
+        _require(request, "POST")
+        await self._administration.load(name, _parameters(request))
 
     async def _unload(self, request: Request, name: str) -> None:
-        self._admin(request)
-        _parameters(request)
-        self._repository.remove(name, "unloaded by a request; load it to serve it again")
-
-    def _admin(self, request: Request) -> Loader:
         _require(request, "POST")
-        if self._loader is None:
-            raise RequestError(
-                Fault.FORBIDDEN, "models are not loaded or unloaded by request here; start the server with --admin"
-            )
-        return self._loader
+        _parameters(request)
+        self._administration.unload(name)
 
     def _openapi(self) -> dict[str, object]:
         from slipway_runtime.serve.http.openapi import document
 
-        return document(self._repository.loaded(), admin=self._loader is not None)
+        return document(self._repository.loaded(), admin=self._administration.allowed)
 
     def _page(self) -> bytes:
         from slipway_runtime.serve.http.page import page
@@ -208,10 +195,10 @@ class HttpApplication:
         return page(self._openapi()).encode()
 
     def _render_metrics(self) -> bytes:
-        return self._inferences.metrics.render(
+        return self._inferences.accounts.metrics.render(
             self._repository.loaded(),
             ready=self._repository.phase is Phase.SERVING,
-            in_flight=self._connections.in_flight,
+            in_flight=self._connections.in_flight + self._inferences.calls,
             waiting=self._inferences.admission.waiting,
         ).encode()
 

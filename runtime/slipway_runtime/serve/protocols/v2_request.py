@@ -1,37 +1,27 @@
 """Requests of the Open Inference Protocol over REST: JSON alone, or JSON with raw tensors behind it."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from slipway_runtime.serve.engine import InferenceRequest, Parameter, Signature
+from slipway_runtime.serve.engine import InferenceRequest, Parameter
 from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.model import ServedModel
 from slipway_runtime.serve.protocols.raw import array_from_bytes
 from slipway_runtime.serve.protocols.v2_json import parse_object
+from slipway_runtime.serve.protocols.v2_terms import (
+    Wish,
+    Wishes,
+    check_timeout,
+    checked_shape,
+    declared_input,
+    flag,
+    listed,
+    no_shape,
+    wish_of,
+)
 from slipway_runtime.serve.tensors import DYNAMIC, Array, Datatype, TensorSpec, array_from_json, count
 
 _SIZE = "binary_data_size"
-TIMEOUT = "timeout"
-"""Parameter of a request: microseconds after which its answer is not wanted any more; 0: always wanted."""
-
-
-class Wish(NamedTuple):
-    """How an output is to be written."""
-
-    binary: bool = False
-    top: int = 0
-    """That many classes, best first, in place of the tensor; 0: the tensor."""
-
-
-class Wishes(NamedTuple):
-    """How outputs are to be written: those that are named, and the others."""
-
-    named: Mapping[str, Wish]
-    others: Wish
-
-    def of(self, name: str) -> Wish:
-        """The wish for one output."""
-        return self.named.get(name, self.others)
 
 
 def read_document(document: dict[str, Any], model: ServedModel, raw: memoryview) -> tuple[InferenceRequest, Wishes]:
@@ -42,7 +32,7 @@ def read_document(document: dict[str, Any], model: ServedModel, raw: memoryview)
     """
     tensors = document.get("inputs")
     if not isinstance(tensors, list) or not tensors:
-        raise BadInput(f'"inputs" must be a list of tensors; model "{model.name}" takes {_inputs(model.signature)}')
+        raise BadInput(f'"inputs" must be a list of tensors; model "{model.name}" takes {listed(model.signature)}')
     inputs: dict[str, Array] = {}
     start = 0
     for position, tensor in enumerate(tensors):
@@ -62,9 +52,7 @@ def read_document(document: dict[str, Any], model: ServedModel, raw: memoryview)
     if start != len(raw):
         raise BadInput(f"{len(raw) - start} bytes are left after the last tensor")
     parameters = _parameters(document, "the request")
-    timeout = parameters.get(TIMEOUT, 0)
-    if type(timeout) is not int or timeout < 0:
-        raise BadInput(f'"{TIMEOUT}" must be a number of microseconds')
+    check_timeout(parameters)
     names, wishes = _outputs(document, parameters)
     request = InferenceRequest(inputs, names, _id(document), parameters)
     model.check(request)
@@ -124,14 +112,8 @@ def _head(tensor: object, position: int, model: ServedModel) -> tuple[TensorSpec
         raise BadInput(f'"inputs"[{position}] must be an object with "name", "datatype", "shape" and "data"')
     name = tensor.get("name")
     if not isinstance(name, str):
-        raise BadInput(f'"inputs"[{position}] has no "name"; model "{model.name}" takes {_inputs(model.signature)}')
-    spec = model.signature.inputs.get(name)
-    if spec is None:
-        raise BadInput(f'input "{name}" is unknown; model "{model.name}" takes {_inputs(model.signature)}')
-    datatype = tensor.get("datatype")
-    if datatype != spec.datatype:
-        given = "no datatype" if datatype is None else f"datatype {datatype!r}"
-        raise BadInput(f'input "{name}": {given} given, the model expects {spec.datatype}')
+        raise BadInput(f'"inputs"[{position}] has no "name"; model "{model.name}" takes {listed(model.signature)}')
+    spec = declared_input(model, name, tensor.get("datatype"))
     size = _parameters(tensor, f'input "{name}"').get(_SIZE)
     if size is not None and (type(size) is not int or size < 0):
         raise BadInput(f'input "{name}": {_SIZE} must be a number of bytes')
@@ -159,17 +141,13 @@ def _from_json(spec: TensorSpec, tensor: dict[str, Any], shape: tuple[int, ...])
 
 def _shape(given: object, spec: TensorSpec) -> tuple[int, ...]:
     # bool is an int to Python, but true is no dimension.
-    if not isinstance(given, list) or not all(type(dim) is int and dim >= 0 for dim in given):
-        raise BadInput(
-            f'input "{spec.name}": "shape" must list whole numbers, the model expects {list(spec.shape)} (-1: any)'
-        )
-    shape = tuple(given)
-    spec.check_shape(shape)
-    return shape
+    if not isinstance(given, list) or not all(type(dim) is int for dim in given):
+        raise no_shape(spec)
+    return checked_shape(spec, tuple(given))
 
 
 def _outputs(document: dict[str, Any], parameters: Mapping[str, Parameter]) -> tuple[tuple[str, ...], Wishes]:
-    others = Wish(binary=_flag(parameters, "binary_data_output", "the request") or False)
+    others = Wish(binary=flag(parameters, "binary_data_output", "the request") or False)
     wanted = document.get("outputs")
     if wanted is None:
         return (), Wishes({}, others)
@@ -182,23 +160,8 @@ def _outputs(document: dict[str, Any], parameters: Mapping[str, Parameter]) -> t
         name = output["name"]
         if name in named:
             raise BadInput(f'output "{name}" is asked for twice')
-        named[name] = _wish(_parameters(output, f'output "{name}"'), name, others)
+        named[name] = wish_of(_parameters(output, f'output "{name}"'), name, others)
     return tuple(named), Wishes(named, others)
-
-
-def _wish(parameters: Mapping[str, Parameter], name: str, others: Wish) -> Wish:
-    binary = _flag(parameters, "binary_data", f'output "{name}"')
-    top = parameters.get("classification", 0)
-    if type(top) is not int or top < 0:
-        raise BadInput(f'output "{name}": "classification" must be how many of the best classes are wanted')
-    return Wish(others.binary if binary is None else binary, top)
-
-
-def _flag(parameters: Mapping[str, Parameter], key: str, where: str) -> bool | None:
-    value = parameters.get(key)
-    if value is None or isinstance(value, bool):
-        return value
-    raise BadInput(f'"{key}" of {where} must be true or false')
 
 
 def _id(document: dict[str, Any]) -> str | None:
@@ -215,7 +178,3 @@ def _parameters(holder: dict[str, Any], where: str) -> dict[str, Parameter]:
     if not isinstance(parameters, dict) or not all(isinstance(value, Parameter) for value in parameters.values()):
         raise BadInput(f'"parameters" of {where} must be an object of strings, numbers, true and false')
     return parameters
-
-
-def _inputs(signature: Signature) -> str:
-    return ", ".join(f'"{spec.name}" {spec.describe()}' for spec in signature.inputs.values())

@@ -10,7 +10,7 @@ from slipway_runtime.serve.errors import BadInput
 from slipway_runtime.serve.model import ServedModel
 from slipway_runtime.serve.protocols.raw import bytes_from_array
 from slipway_runtime.serve.protocols.v2_json import json_data
-from slipway_runtime.serve.protocols.v2_request import Wish, Wishes
+from slipway_runtime.serve.protocols.v2_terms import Wishes
 from slipway_runtime.serve.tensors import Array, Datatype, bf16_floats
 
 
@@ -25,7 +25,7 @@ def encode_as_wished(model: ServedModel, response: InferenceResponse, wishes: Wi
     for name, array in response.outputs.items():
         wish = wishes.of(name)
         datatype = model.signature.outputs[name].datatype
-        written = _best(model, name, array, wish) if wish.top else array
+        written = best_classes(model, name, array, wish.top) if wish.top else array
         datatype = Datatype.BYTES if wish.top else datatype
         entry: dict[str, Any] = {"name": name, "datatype": datatype, "shape": written.shape}
         if wish.binary:
@@ -43,14 +43,18 @@ def encode_as_wished(model: ServedModel, response: InferenceResponse, wishes: Wi
     return (b"".join((head, *parts)), len(head)) if parts else (head, None)
 
 
-def _best(model: ServedModel, name: str, array: Array, wish: Wish) -> Array:
-    """The classification extension: ``score:index[:label]`` of the best classes of each row, best first."""
+def best_classes(model: ServedModel, name: str, array: Array, top: int) -> Array:
+    """The classification extension: ``score:index[:label]`` of the ``top`` classes of each row, best first.
+
+    Raises:
+        BadInput: the output has no scores.
+    """
     if model.signature.outputs[name].datatype is Datatype.BF16:
         array = bf16_floats(array)
     if array.dtype.kind not in "fiu" or array.ndim == 0:
         raise BadInput(f'output "{name}" has no scores; "classification" is possible only for a tensor of numbers')
     scores = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
-    best = np.argsort(-scores.astype(np.float64), axis=1, kind="stable")[:, : wish.top]
+    best = np.argsort(-scores.astype(np.float64), axis=1, kind="stable")[:, :top]
     labels = model.classes if len(model.classes) == scores.shape[1] else ()
     found = np.empty(best.shape, object)
     for row, columns in enumerate(best):

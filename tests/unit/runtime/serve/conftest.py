@@ -4,12 +4,15 @@ from pathlib import Path
 import httpx
 import pytest
 from onnx import TensorProto
+from tests.unit.runtime.serve.calls import Calls, connected
 from tests.unit.runtime.serve.models import (
     write_adder,
     write_classifier,
+    write_halves,
     write_identity,
     write_lookup,
     write_regressor,
+    write_scalar,
     write_slow,
 )
 from tests.unit.runtime.serve.process import Served, started
@@ -67,6 +70,8 @@ def many(tmp_path_factory: pytest.TempPathFactory, iris: tuple[Path, str]) -> It
         "regressor": write_regressor,
         "adder": write_adder,
         "lookup": write_lookup,
+        "scalar": write_scalar,
+        "halves": write_halves,
     }.items():
         models[name] = directory / f"{name}.onnx"
         write(models[name])
@@ -84,4 +89,10 @@ def many(tmp_path_factory: pytest.TempPathFactory, iris: tuple[Path, str]) -> It
 @pytest.fixture
 def client(many: Served) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=many.url, timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture
+def calls(many: Served) -> Iterator[Calls]:
+    with connected(many.target) as opened:
         yield opened

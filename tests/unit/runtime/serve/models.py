@@ -48,6 +48,26 @@ def write_identity(path: Path, element: int) -> None:
     )
 
 
+def write_scalar(path: Path) -> None:
+    """``input`` FP32[] → ``output`` FP32[], unchanged."""
+    _write(
+        path,
+        [helper.make_node("Identity", ["input"], ["output"])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [])],
+    )
+
+
+def write_halves(path: Path) -> None:
+    """``input`` FP32[-1, 2] → ``output`` FP16[-1, 2]: the same numbers in 16 bits."""
+    _write(
+        path,
+        [helper.make_node("Cast", ["input"], ["output"], to=TensorProto.FLOAT16)],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT16, ["n", 2])],
+    )
+
+
 def write_adder(path: Path) -> None:
     """``left``, ``right`` FP32[-1] → ``sum`` FP32[-1]; lengths must agree, which the signature cannot say."""
     _write(

@@ -19,10 +19,12 @@ START_SECONDS = 60
 class Served:
     """A running ``slipway-serve``."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, grpc_port: int, log: Path) -> None:
         self.process = process
         self.port = port
+        self.grpc_port = grpc_port
         self.url = f"http://127.0.0.1:{port}"
+        self.target = f"127.0.0.1:{grpc_port}"
         self._log = log
 
     def wait_ready(self) -> None:
@@ -60,19 +62,24 @@ def free_port() -> int:
 
 @contextmanager
 def started(
-    directory: Path, *arguments: str, env: dict[str, str] | None = None, port: int | None = None
+    directory: Path,
+    *arguments: str,
+    env: dict[str, str] | None = None,
+    port: int | None = None,
+    grpc_port: int | None = None,
 ) -> Iterator[Served]:
     """Start the program; it is killed at the end if it still runs."""
     port = port or free_port()
+    grpc_port = free_port() if grpc_port is None else grpc_port
     log = directory / "serve.log"
     command = [sys.executable, "-c", "from slipway_runtime.serve.main import main; main()", *arguments]
-    command += ["--host", "127.0.0.1", "--http-port", str(port)]
+    command += ["--host", "127.0.0.1", "--http-port", str(port), "--grpc-port", str(grpc_port)]
     with (
         log.open("w") as stderr,
         subprocess.Popen(command, stderr=stderr, text=True, env={**os.environ, **(env or {})}) as process,
     ):
         try:
-            yield Served(process, port, log)
+            yield Served(process, port, grpc_port, log)
         finally:
             if process.poll() is None:
                 process.kill()
