@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 import trustme
@@ -121,6 +122,44 @@ def test_tls_and_a_renewed_certificate(tmp_path: Path, model: str) -> None:
         until(lambda: "certificate not read again" in served.log_text())
         with trusting(second) as another:
             assert answers(another), "the last good certificate stays"
+
+
+def asked(channel: grpc.Channel, method: str = "ServerMetadata", key: str | None = None) -> grpc.StatusCode:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+    try:
+        call(b"", timeout=10, metadata=(("x-api-key", key),) if key else ())
+    except grpc.RpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+def test_keys_count_for_grpc_too(guarded: Served) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{guarded.grpc_port}") as channel:
+        grpc.channel_ready_future(channel).result(30)
+        assert asked(channel) is grpc.StatusCode.UNAUTHENTICATED
+        assert asked(channel, "ModelStreamInfer", OTHER) is grpc.StatusCode.UNAUTHENTICATED
+        assert asked(channel, key=KEY) is grpc.StatusCode.OK
+        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert check(b"", timeout=10) == b"\x08\x01"
+
+
+def test_tls_counts_for_grpc_too(tmp_path: Path, model: str) -> None:
+    first, second = trustme.CA(), trustme.CA()
+    folder = tmp_path / "tls"
+    issued(first, folder)
+
+    def code(authority: trustme.CA) -> grpc.StatusCode:
+        credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+        # A subchannel of another test's connection must not stand in for this one.
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        with grpc.secure_channel(f"127.0.0.1:{served.grpc_port}", credentials, options) as channel:
+            return asked(channel)
+
+    with started(tmp_path, "--model", model, "--tls", str(folder)) as served:
+        until(lambda: code(first) is grpc.StatusCode.OK)
+        assert code(second) is not grpc.StatusCode.OK
+        issued(second, folder)
+        until(lambda: code(second) is grpc.StatusCode.OK)
 
 
 @pytest.mark.parametrize(
