@@ -5,7 +5,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +31,11 @@ def slow(rows: int) -> pb.ModelInferRequest:
 def until_none(waiting: "queue.Queue[pb.ModelInferRequest | None]") -> Iterator[pb.ModelInferRequest]:
     while (request := waiting.get()) is not None:
         yield request
+
+
+def until(done: Callable[[], bool]) -> Iterator[None]:
+    while not done():
+        yield
 
 
 def test_a_stream_answers_in_order_and_survives_errors(calls: Calls) -> None:
@@ -134,11 +139,9 @@ def test_drain_finishes_what_is_in_flight_and_takes_no_more(tmp_path: Path) -> N
         assert others.health("slow") == HEALTH.NOT_SERVING
         assert not others.tell("ServerReady", pb.ServerReadyRequest(), pb.ServerReadyResponse).ready
         assert others.infer(slow(1)).outputs, "within the grace new calls are answered"
-        with pytest.raises(grpc.RpcError) as refusal:
-            while not running.done():
-                others.infer(slow(1))
+        codes = {others.future(slow(1).SerializeToString()).code() for _ in until(running.done)}
         # CANCELLED: it was on its way while the connection was told to go.
-        assert refusal.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert codes - {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED} == {grpc.StatusCode.UNAVAILABLE}
         answer = pb.ModelInferResponse.FromString(running.result())
         assert list(answer.outputs[0].shape) == [60_000, 1]
         assert served.wait() == ExitCode.DONE
@@ -191,7 +194,7 @@ def test_a_stream_ends_when_the_server_leaves(tmp_path: Path, iris: tuple[Path, 
 def test_loading_is_not_serving(tmp_path: Path) -> None:
     """The port is open while models load: a probe is told so."""
     write_slow(tmp_path / "slow.onnx", size=512, repeats=400)
-    models = [word for number in range(12) for word in ("--model", f"m{number}={tmp_path}/slow.onnx")]
+    models = [word for number in range(5) for word in ("--model", f"m{number}={tmp_path}/slow.onnx")]
     with started(tmp_path, *models) as served, connected(served.target) as calls:
         grpc.channel_ready_future(calls.channel).result(30)
         watch = calls.watch()
