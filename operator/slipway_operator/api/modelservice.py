@@ -6,8 +6,42 @@ from typing import Annotated
 from pydantic import Field
 
 from slipway_operator.api.meta import Condition, Failure, ModelSource, PodTemplate
-from slipway_runtime.spec.base import Name, SpecModel
+from slipway_runtime.spec.base import Name, PositiveDecimal, SpecModel
 from slipway_runtime.spec.summary import Digest, Metrics
+
+
+class AutoscalingTarget(SpecModel):
+    """What each pod should carry. Exactly one."""
+
+    concurrency: int | None = Field(
+        None, ge=1, le=100_000, description="Requests in flight for each pod; the operator asks the pods themselves."
+    )
+    cpu: int | None = Field(
+        None, ge=1, le=1000, description="Per cent of the requested cpu, by a HorizontalPodAutoscaler."
+    )
+
+
+class Autoscaling(SpecModel):
+    """How the number of pods follows the load."""
+
+    min: int = Field(1, ge=1, le=1000, description="Never fewer pods.")
+    max: int = Field(ge=1, le=1000, description="Never more pods.")
+    target: AutoscalingTarget = Field(description="What each pod should carry.")
+    stabilization_seconds: int = Field(
+        300, ge=0, le=3600, description="Pods are taken away only when the load of so long did not need them."
+    )
+
+
+class SecretSource(SpecModel):
+    """A Secret of the same namespace."""
+
+    secret_name: Name = Field(description="Name of the Secret.")
+
+
+class AccessLog(SpecModel):
+    """Which requests the log has a line of."""
+
+    sample: PositiveDecimal = Field(description='Share of the requests, evenly spread: "0.01" is every hundredth.')
 
 
 class ModelServiceSpec(SpecModel):
@@ -18,8 +52,22 @@ class ModelServiceSpec(SpecModel):
         1,
         ge=0,
         le=1000,
-        description="Pods that serve. Of two or more, one at a time may be evicted (PodDisruptionBudget).",
+        description="Pods that serve. Of two or more, one at a time may be evicted (PodDisruptionBudget). With "
+        "autoscaling by cpu the HorizontalPodAutoscaler sets it; by concurrency it does not count.",
     )
+    autoscaling: Autoscaling | None = Field(None, description="How the number of pods follows the load.")
+    tls: SecretSource | None = Field(
+        None,
+        description="Serve TLS, on both protocols, with the certificate of a Secret of type kubernetes.io/tls, as "
+        "cert-manager writes it. A renewed certificate is taken up without a restart.",
+    )
+    api_keys: SecretSource | None = Field(
+        None,
+        description="Ask every request for one of the keys that a Secret's entries hold, as Authorization: Bearer KEY "
+        "or x-api-key: KEY. Changed keys count within two minutes, without a restart.",
+    )
+    admin: bool = Field(default=False, description="Let requests load and unload models.")
+    access_log: AccessLog | None = Field(None, description="Lines of the log about requests; none when absent.")
     pod_template: PodTemplate = Field(default=PodTemplate(), description="The few things about pods that you may set.")
 
 
@@ -76,6 +124,7 @@ class ModelServiceStatus(SpecModel):
     observed_generation: int = Field(0, ge=0, description="Generation of the spec that this status is about.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = Field(default=(), description="Conditions.")
     url: str | None = Field(None, max_length=512, description="Address inside the cluster.")
+    grpc_url: str | None = Field(None, max_length=512, description="Address of gRPC inside the cluster.")
     selector: str | None = Field(None, max_length=512, description="Label selector of the pods, for scaling.")
     replicas: Replicas = Field(default=Replicas(), description="Pods that serve.")
     active: ActiveRevision | None = Field(None, description="What answers requests now.")

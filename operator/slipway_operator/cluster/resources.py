@@ -47,14 +47,16 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 OWNERS = (TRAINING_JOBS, COMPRESSION_JOBS, MODEL_SERVICES)
-APPLIED = (JOBS, SERVICES, SERVICE_ACCOUNTS, DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES)
+APPLIED = (JOBS, SERVICES, SERVICE_ACCOUNTS, DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES, AUTOSCALERS)
 """Kinds that plans apply."""
-DELETED = (JOBS, SERVICES, NETWORK_POLICIES)
-"""Kinds that plans delete: what a run leaves. The others go with their owner, by garbage collection."""
+DELETED = (JOBS, SERVICES, NETWORK_POLICIES, AUTOSCALERS)
+"""Kinds that plans delete: what a run leaves, and what is asked for no more. The others go with their owner, by garbage
+collection."""
 OBSERVED = (PODS, REPLICA_SETS)
 """Kinds that other controllers make for ours."""
 CHILDREN = APPLIED + OBSERVED

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from slipway_operator.domain.autoscaling import LoadSample
 from slipway_runtime.spec.progress import Progress
 
 STORE_SECRET = "slipway-store"  # noqa: S105 - the Secret's name
@@ -72,13 +73,15 @@ class Snapshot:
     key: Key
     owner: RawObject
     children: Mapping[str, tuple[RawObject, ...]]
-    """Owned objects by kind: Job, Pod, Service, Deployment, ReplicaSet, PodDisruptionBudget, ServiceAccount and
-    NetworkPolicy."""
+    """Owned objects by kind: Job, Pod, Service, Deployment, ReplicaSet, PodDisruptionBudget, ServiceAccount,
+    NetworkPolicy and HorizontalPodAutoscaler."""
     sources: Mapping[tuple[str, str], RawObject]
     """Objects of the namespace by (kind, name) that references can reach, the chain to its end."""
     store: StoreAccess
     progress: Progress | None = None
     """What pod 0 answered last."""
+    load: tuple[LoadSample, ...] = ()
+    """What the serving pods told of the requests that they have in flight."""
     warnings: Mapping[str, str] = field(default_factory=dict)
     """Latest Warning event's message by name of pod: FailedScheduling, FailedMount, …"""
 
@@ -120,6 +123,8 @@ class Plan:
     """The namespace needs its store account before this object can go on."""
     poll: str | None = None
     """Pod IP whose ``/progress`` the leader should poll while this plan stands."""
+    load_of: tuple[str, ...] = ()
+    """URLs of metrics whose load the leader should watch while this plan stands."""
 
 
 def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Plan:

@@ -13,17 +13,19 @@ from slipway_operator.api.modelservice import (
     TargetState,
 )
 from slipway_operator.domain import naming
+from slipway_operator.domain.autoscaling import LoadSample, wanted_replicas
 from slipway_operator.domain.conditions import SERVICE_TYPES, Standing, conditions, going, stuck
 from slipway_operator.domain.failure import as_failure
 from slipway_operator.domain.importing import Import, Importing, old_imports
 from slipway_operator.domain.notes import notes
-from slipway_operator.domain.observed import Deployment, Pod
+from slipway_operator.domain.observed import Deployment, Pod, SeenObject
 from slipway_operator.domain.outline import seen
 from slipway_operator.domain.parsing import generation, read_spec, read_status
-from slipway_operator.domain.planning import Deletion, Plan, Settings, Snapshot
+from slipway_operator.domain.planning import Deletion, EventNote, Plan, Settings, Snapshot
 from slipway_operator.domain.references import Foreign, Resolved, Unresolved, resolve
+from slipway_operator.domain.render.autoscaler import autoscaler
 from slipway_operator.domain.render.network_policy import network_policy
-from slipway_operator.domain.render.serving import Revision, deployment, surroundings
+from slipway_operator.domain.render.serving import GRPC_PORT, Options, Revision, deployment, metrics_url, surroundings
 from slipway_operator.domain.serving import active_revision, health
 from slipway_operator.domain.standings import waiting_for_store
 
@@ -57,6 +59,7 @@ class _Service:
         )
         key = snapshot.key
         self.asked = resolve(spec.model, snapshot.sources, (key.kind, key.name))
+        self.replicas = _replicas(spec, status, snapshot.load)
 
     def plan(self) -> Plan:
         source = self.asked
@@ -122,16 +125,14 @@ class _Service:
         """The Deployment of what serves with the wanted number of pods; nothing when it cannot be told exactly."""
         before = self.status.target
         secret = before.secret_name if before is not None else None
-        revision = Revision(active.digest, active.uri, secret, self.spec.pod_template, self.snapshot.key.name)
+        revision = self._revision(active.digest, active.uri, secret)
         if self.deployment is None or self.deployment.revision != revision.hash:
             return ()
         return (self._deployment(revision),)
 
     def _serve(self, artifact: Resolved) -> Plan:
         """The wanted artifact is known: roll it out and say how it does."""
-        revision = Revision(
-            artifact.digest, artifact.uri, artifact.secret_name, self.spec.pod_template, self.snapshot.key.name
-        )
+        revision = self._revision(artifact.digest, artifact.uri, artifact.secret_name)
         deployed = self.deployment is not None and self.deployment.revision == revision.hash
         before = self.status.target
         target = TargetRevision(
@@ -150,7 +151,7 @@ class _Service:
             self.deployment,
             self.pods,
             revision,
-            replicas=self.spec.replicas,
+            replicas=self.replicas,
             active=active,
             warnings=self.snapshot.warnings,
         )
@@ -158,6 +159,16 @@ class _Service:
         failure = as_failure(found.failure, told, self.now) if found.failure is not None else None
         target = target.model_copy(update={"state": found.state, "last_failure": failure})
         return self._write(found.standing, target, active, apply=(*self._company(revision), self._deployment(revision)))
+
+    def _revision(self, digest: str, uri: str, secret_name: str | None) -> Revision:
+        spec = self.spec
+        options = Options(
+            tls=spec.tls.secret_name if spec.tls is not None else None,
+            api_keys=spec.api_keys.secret_name if spec.api_keys is not None else None,
+            admin=spec.admin,
+            access_log=spec.access_log.sample if spec.access_log is not None else None,
+        )
+        return Revision(digest, uri, secret_name, spec.pod_template, self.snapshot.key.name, options)
 
     def _lineage(self, artifact: Resolved) -> tuple[Lineage, ...]:
         """The artifact's ancestors; what was known of them outlives the objects that told it."""
@@ -171,13 +182,16 @@ class _Service:
         image = self.settings.serve_image
         if self.deployment is not None and self.deployment.revision == revision.hash and self.deployment.image:
             image = self.deployment.image
-        return deployment(self.snapshot, self.settings, revision, image=image, replicas=self.spec.replicas)
+        return deployment(self.snapshot, self.settings, revision, image=image, replicas=self.replicas)
 
     def _company(self, revision: Revision | None = None) -> tuple[dict[str, Any], ...]:
-        around = surroundings(self.snapshot, self.spec.replicas)
+        around = surroundings(self.snapshot, self.replicas, tls=self.spec.tls is not None)
+        scaling = self.spec.autoscaling
+        if scaling is not None and scaling.target.cpu is not None:
+            around = (*around, autoscaler(self.snapshot, scaling, scaling.target.cpu))
         if not self.settings.network_policies:
             return around
-        named = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        named = self.spec.model.model_dump(mode="json", by_alias=True, exclude_none=True)
         artifact = {"uri": revision.uri, "secretName": revision.secret_name} if revision is not None else {}
         return (*around, network_policy(self.snapshot, self.settings, named, artifact))
 
@@ -192,11 +206,12 @@ class _Service:
         wants_store: bool = False,
     ) -> Plan:
         key, about = self.snapshot.key, generation(self.snapshot.owner)
+        tls = "s" if self.spec.tls is not None else ""
         old = self.status.conditions
         new = conditions(old, standing, SERVICE_TYPES, about, self.now)
         up = [pod for pod in self.pods if not pod.terminal and not pod.deleting]
         replicas = Replicas(
-            desired=self.spec.replicas,
+            desired=self.replicas,
             ready=sum(pod.ready for pod in up),
             updated=sum(pod.revision == target.revision for pod in up),
         )
@@ -204,7 +219,8 @@ class _Service:
             update={
                 "observed_generation": about,
                 "conditions": new,
-                "url": f"http://{key.name}.{key.namespace}.svc",
+                "url": f"http{tls}://{key.name}.{key.namespace}.svc",
+                "grpc_url": f"grpc{tls}://{key.name}.{key.namespace}.svc:{GRPC_PORT}",
                 "selector": ",".join(f"{name}={value}" for name, value in naming.selector(key).items()),
                 "replicas": replicas,
                 "active": active,
@@ -212,12 +228,59 @@ class _Service:
             }
         )
         written = read_status(ModelServiceStatus, self.snapshot.owner)
-        old_jobs = old_imports(self.snapshot, written, self.asked)
         return Plan(
             apply=apply,
-            delete=tuple(Deletion("Job", job.name, job.uid) for job in old_jobs),
+            delete=self._unwanted(written),
             status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
-            events=notes(old, new),
+            events=(*notes(old, new), *self._scaled_note(written)),
+            load_of=self._load_of(up),
             requeue_after=requeue_after,
             wants_store=wants_store,
         )
+
+    def _unwanted(self, written: ModelServiceStatus) -> tuple[Deletion, ...]:
+        jobs = old_imports(self.snapshot, written, self.asked)
+        found = [Deletion("Job", job.name, job.uid) for job in jobs]
+        scaling = self.spec.autoscaling
+        if scaling is None or scaling.target.cpu is None:
+            kind = "HorizontalPodAutoscaler"
+            found += [
+                Deletion(kind, one.name, one.uid) for one in seen(self.snapshot, kind, SeenObject) if not one.deleting
+            ]
+        return tuple(found)
+
+    def _load_of(self, up: list[Pod]) -> tuple[str, ...]:
+        """Where the pods tell their load, when it decides how many there should be."""
+        scaling = self.spec.autoscaling
+        if scaling is None or scaling.target.concurrency is None:
+            return ()
+        scheme = "https" if self.spec.tls is not None else "http"
+        return tuple(sorted(metrics_url(scheme, pod.status.pod_ip) for pod in up if pod.ready and pod.status.pod_ip))
+
+    def _scaled_note(self, written: ModelServiceStatus) -> tuple[EventNote, ...]:
+        before, scaling = written.replicas.desired, self.spec.autoscaling
+        if scaling is None or scaling.target.concurrency is None or before in (0, self.replicas):
+            return ()
+        load = f"{self.snapshot.load[0].concurrency:.1f}" if self.snapshot.load else "an unknown number of"
+        text = (
+            f"From {before} to {self.replicas} pods: {load} requests in flight, "
+            f"{scaling.target.concurrency} are wanted for each pod."
+        )
+        return (EventNote("Normal", "Scaled", text),)
+
+
+def _replicas(spec: ModelServiceSpec, status: ModelServiceStatus, load: tuple[LoadSample, ...]) -> int:
+    """How many pods there should be."""
+    scaling = spec.autoscaling
+    if scaling is None:
+        return spec.replicas
+    if scaling.target.concurrency is None:
+        return max(scaling.min, min(scaling.max, spec.replicas))
+    return wanted_replicas(
+        load,
+        current=status.replicas.desired,
+        target=scaling.target.concurrency,
+        least=scaling.min,
+        most=scaling.max,
+        stabilization=scaling.stabilization_seconds,
+    )

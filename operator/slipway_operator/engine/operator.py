@@ -21,6 +21,7 @@ from slipway_operator.domain.planning import STORE_SECRET, decide
 from slipway_operator.engine.backoff import Backoff
 from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.executor import Executor
+from slipway_operator.engine.load import LoadPoller, fetch_load
 from slipway_operator.engine.progress import ProgressPoller, fetch_progress
 from slipway_operator.engine.queue import WorkQueue
 from slipway_operator.engine.reflector import Reflector
@@ -68,6 +69,7 @@ class Operator:
         self.queue = WorkQueue()
         self._warnings = Warnings(self.cache)
         self._poller = ProgressPoller(lambda address: fetch_progress(session, address), self.queue.add, time.monotonic)
+        self._loads = LoadPoller(lambda url: fetch_load(session, url), self.queue.add, time.monotonic)
         self._accounts = StoreAccounts(api, session, settings.store())
         self._store = StoreBook(
             self._accounts.ensure, self._accounts.uri, self.queue.add, time.monotonic, Backoff(uniform)
@@ -88,6 +90,7 @@ class Operator:
             settings=settings.decisions(),
             store=self._store,
             poller=self._poller,
+            loads=self._loads,
             warnings=self._warnings,
             backoff=Backoff(uniform),
             observer=self,
@@ -189,6 +192,7 @@ class Operator:
         self._metrics.leader.set(1)
         self._spawn(self._keep_root(), "root key")
         self._spawn(self._poller.forever(), "progress")
+        self._spawn(self._loads.forever(), "load")
         for key in self.cache.reconciled():
             self.queue.add(key)
         for _ in range(self._settings.workers):

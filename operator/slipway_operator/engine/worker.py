@@ -12,6 +12,7 @@ from slipway_operator.domain.planning import EventNote, Key, Plan, RawObject, Se
 from slipway_operator.engine.backoff import Backoff
 from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.executor import Executor
+from slipway_operator.engine.load import LoadPoller
 from slipway_operator.engine.progress import ProgressPoller
 from slipway_operator.engine.queue import WorkQueue
 from slipway_operator.engine.refusal import refused
@@ -60,6 +61,7 @@ class Reconciler:
         settings: Settings,
         store: Store,
         poller: ProgressPoller,
+        loads: LoadPoller,
         warnings: Warnings,
         backoff: Backoff,
         observer: Observer,
@@ -72,6 +74,7 @@ class Reconciler:
         self._settings = settings
         self._store = store
         self._poller = poller
+        self._loads = loads
         self._warnings = warnings
         self._backoff = backoff
         self._observer = observer
@@ -122,6 +125,7 @@ class Reconciler:
             self._backoff.succeeded(key)
         plan = self._decide(self._snapshot(key, owner), self._settings, self._wall())
         self._poller.watch(key, plan.poll)
+        self._loads.watch(key, plan.load_of)
         ask_again = self._store.want(key) if plan.wants_store else None
         outcome = await self._executor.children(key.namespace, plan)
         if outcome.changed and outcome.refused is None and self._queue.pressed():
@@ -155,6 +159,7 @@ class Reconciler:
             sources=self._cache.sources(owner),
             store=self._store.access(key.namespace),
             progress=self._poller.of(key),
+            load=self._loads.of(key),
             warnings=self._warnings.of(children),
         )
 
@@ -170,6 +175,7 @@ class Reconciler:
         self._queue.forget(key)
         self._backoff.succeeded(key)
         self._poller.watch(key, None)
+        self._loads.watch(key, ())
         identity = self._generations.pop(key, None)
         if identity is not None:
             self._executor.forget(identity[0])

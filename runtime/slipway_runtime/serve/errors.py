@@ -7,6 +7,7 @@ class Fault(IntEnum):
     """Kind of a refused request; the value is its HTTP status."""
 
     BAD_INPUT = 400
+    UNAUTHENTICATED = 401
     FORBIDDEN = 403
     NOT_FOUND = 404
     WRONG_METHOD = 405

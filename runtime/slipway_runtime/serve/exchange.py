@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from time import perf_counter
 
+from slipway_runtime.serve.accounts import Accounts
 from slipway_runtime.serve.batching import Answer, run_alone
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.errors import Fault, RequestError
-from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.model import ServedModel
 from slipway_runtime.serve.protocols.v2_terms import TIMEOUT
 
@@ -21,19 +21,20 @@ class Exchange(ABC):
     is called, once.
     """
 
-    __slots__ = ("_metrics", "_times", "begun", "decoded", "heavy", "model", "served", "size")
+    __slots__ = ("_accounts", "_times", "begun", "decoded", "heavy", "model", "path", "served", "size")
 
     model: ServedModel
     """Set by ``read``, as soon as it is known."""
     _times: tuple[int, float, float, float]
 
-    def __init__(self, metrics: Metrics, size: int, *, heavy: bool) -> None:
+    def __init__(self, accounts: Accounts, path: str, size: int, *, heavy: bool) -> None:
         """Begin now, with a request of ``size`` bytes; reading a ``heavy`` one would hold up the event loop."""
         self.begun = self.decoded = perf_counter()
         self.size = size
         self.heavy = heavy
         self.served = ""
-        self._metrics = metrics
+        self.path = path
+        self._accounts = accounts
 
     @abstractmethod
     def estimate(self) -> float:
@@ -115,7 +116,7 @@ class Exchange(ABC):
         if self.served:
             self.model.statistics.fail.add(seconds)
         fault = error.fault if isinstance(error, RequestError) else Fault.INTERNAL
-        self._metrics.record(self.served, fault, seconds)
+        self._accounts.answered(self.served, self.path, fault, seconds=seconds, received=self.size)
         self.fail(error)
 
     def _in_time(self, inference: InferenceRequest) -> None:
@@ -125,7 +126,7 @@ class Exchange(ABC):
             raise RequestError(Fault.TOO_LATE, f"its turn came after {waited:.3f} s, later than its timeout")
 
     def _answered(self, started: float, inferred: float, written: float) -> None:
-        self._metrics.record(self.served, OK, written - self.begun)
+        self._accounts.answered(self.served, self.path, OK, seconds=written - self.begun, received=self.size)
         self.model.statistics.answered(
             begun=self.begun, decoded=self.decoded, started=started, inferred=inferred, written=written
         )

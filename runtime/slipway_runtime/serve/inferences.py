@@ -4,11 +4,11 @@ import asyncio
 from concurrent.futures import Executor
 from time import perf_counter
 
+from slipway_runtime.serve.accounts import Accounts
 from slipway_runtime.serve.admission import Admission
 from slipway_runtime.serve.batching import Batcher
 from slipway_runtime.serve.engine import InferenceRequest
 from slipway_runtime.serve.exchange import Exchange
-from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.model import INLINE_SECONDS
 from slipway_runtime.serve.repository import ModelRepository
 
@@ -19,10 +19,12 @@ class Inferences:
     ``calls`` are those of gRPC that are being answered; HTTP's are counted by its connections.
     """
 
-    def __init__(self, repository: ModelRepository, metrics: Metrics, executor: Executor, admission: Admission) -> None:
-        """Count in ``metrics``; what would hold up the event loop runs in ``executor``, if ``admission`` lets it."""
+    def __init__(
+        self, repository: ModelRepository, accounts: Accounts, executor: Executor, admission: Admission
+    ) -> None:
+        """Count in ``accounts``; what would hold up the event loop runs in ``executor``, if ``admission`` lets it."""
         self.repository = repository
-        self.metrics = metrics
+        self.accounts = accounts
         self.admission = admission
         self.calls = 0
         self._executor = executor

@@ -60,6 +60,9 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> None:
         grpc_max_message=options.grpc_max_message_mib * _MEBIBYTE,
         max_batch=options.max_batch,
         admin=options.admin,
+        tls=options.tls,
+        api_keys=options.api_keys,
+        access_log=options.access_log,
     )
     asyncio.run(serve(tuple(sources), server, env))
 
@@ -128,6 +131,25 @@ def _parser() -> argparse.ArgumentParser:
         "--admin", action="store_true", help="let requests load and unload models (the model_repository extension)"
     )
     parser.add_argument(
+        "--tls",
+        type=Path,
+        metavar="DIR",
+        help="serve TLS with tls.crt and tls.key of a folder, read again when renewed",
+    )
+    parser.add_argument(
+        "--api-keys",
+        type=Path,
+        metavar="DIR",
+        help="ask every request but health and metrics for one of the keys that the files of a folder hold",
+    )
+    parser.add_argument(
+        "--access-log",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="log a line for this share of the requests, evenly spread (0 to 1; default: none)",
+    )
+    parser.add_argument(
         "--drain-grace",
         type=_seconds,
         default=5.0,
@@ -166,6 +188,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share (0 to 1)")
+    return share
 
 
 def _seconds(text: str) -> float:

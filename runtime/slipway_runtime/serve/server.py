@@ -9,11 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway_runtime.serve.access_log import AccessLog
+from slipway_runtime.serve.accounts import Accounts
 from slipway_runtime.serve.administration import Administration
 from slipway_runtime.serve.admission import Admission
+from slipway_runtime.serve.auth import ApiKeys
+from slipway_runtime.serve.changes import Changes
 from slipway_runtime.serve.cpus import usable_cores
 from slipway_runtime.serve.errors import ConfigInvalid
-from slipway_runtime.serve.grpc.front import GrpcFront
+from slipway_runtime.serve.grpc.front import GrpcFront, GrpcOptions
 from slipway_runtime.serve.http.connection import Connection
 from slipway_runtime.serve.http.connections import Connections
 from slipway_runtime.serve.http.routes import HttpApplication
@@ -22,12 +26,14 @@ from slipway_runtime.serve.loader import Loader, Surroundings
 from slipway_runtime.serve.metrics import Metrics
 from slipway_runtime.serve.repository import ModelRepository
 from slipway_runtime.serve.source import ModelSource
+from slipway_runtime.serve.tls import Certificate
 
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.02
+_LOOK_SECONDS = 2.0
 _BACKLOG = 4096
-_CONNECTIONS = 4096
+_CONNECTIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,12 @@ class ServerOptions:
     max_batch: int
     admin: bool
     """Whether requests may load and unload models."""
+    tls: Path | None
+    """Folder with certificate and key; plain HTTP without one."""
+    api_keys: Path | None
+    """Folder with keys of which a request must have one; all may ask without one."""
+    access_log: float
+    """Share of the requests of which the log has a line."""
 
 
 async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: Mapping[str, str]) -> None:
@@ -60,6 +72,8 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    certificate = Certificate(options.tls) if options.tls else None
+    keys = ApiKeys(options.api_keys) if options.api_keys else None
     cores = usable_cores(env)
     repository = ModelRepository(tuple(source.name for source in sources))
     connections = Connections(_CONNECTIONS)
@@ -70,17 +84,19 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
         surroundings = Surroundings(Path(scratch), env, threads=cores, max_batch=options.max_batch)
         loader = Loader(sources, repository, executor, surroundings)
         administration = Administration(repository, loader, allowed=options.admin)
-        inferences = Inferences(repository, Metrics(), executor, Admission(cores))
-        application = HttpApplication(repository, inferences, connections, administration, max_body=options.max_body)
+        accounts = Accounts(Metrics(), AccessLog(options.access_log) if options.access_log else None)
+        inferences = Inferences(repository, accounts, executor, Admission(cores))
+        application = HttpApplication(
+            repository, inferences, connections, administration, max_body=options.max_body, keys=keys
+        )
         front = GrpcFront(
             inferences,
             administration,
-            host=options.host,
-            port=options.grpc_port,
-            max_message=options.grpc_max_message,
+            GrpcOptions(options.host, options.grpc_port, options.grpc_max_message, certificate, keys),
         )
-        server = await _listen(application, connections, options)
+        server = await _listen(application, connections, options, certificate)
         ticking = asyncio.create_task(connections.keep_time())
+        watching = asyncio.create_task(_keep_secrets(certificate, keys, options))
         loading = asyncio.create_task(_begin(repository, loader, front))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -104,17 +120,36 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
             await front.leave(0)
             server.close()
             connections.shut()
-            for task in (loading, stopping, ticking):
+            for task in (loading, stopping, ticking, watching):
                 task.cancel()
 
 
-async def _listen(application: HttpApplication, connections: Connections, options: ServerOptions) -> asyncio.Server:
+async def _keep_secrets(certificate: Certificate | None, keys: ApiKeys | None, options: ServerOptions) -> None:
+    """Read certificate and keys again when their files change, until cancelled."""
+    changes = []
+    if certificate is not None and options.tls is not None:
+        changes.append(Changes(options.tls, changed=certificate.reload))
+    if keys is not None and options.api_keys is not None:
+        changes.append(Changes(options.api_keys, changed=keys.reload))
+    while changes:
+        await asyncio.sleep(_LOOK_SECONDS)
+        for change in changes:
+            change.look()
+
+
+async def _listen(
+    application: HttpApplication, connections: Connections, options: ServerOptions, certificate: Certificate | None
+) -> asyncio.Server:
     def connect() -> Connection:
         return Connection(application, connections, max_body=options.max_body)
 
     try:
         return await asyncio.get_running_loop().create_server(
-            connect, options.host, options.http_port, backlog=_BACKLOG
+            connect,
+            options.host,
+            options.http_port,
+            backlog=_BACKLOG,
+            ssl=certificate.context if certificate else None,
         )
     except OSError as error:
         raise ConfigInvalid(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from slipway_operator.api.meta import ModelSource, Output, Toleration
+from slipway_operator.api.modelservice import AccessLog, Autoscaling, AutoscalingTarget
 from slipway_operator.api.trainingjob import TrainingJobSpec
 from slipway_runtime.spec.compress import CompressionPass, CompressSpec, Quantize
 from slipway_runtime.spec.dataset import DatasetSource
@@ -112,6 +113,11 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
             "secretName: only an s3:// uri takes credentials; drop secretName",
         ),
     ),
+    AccessLog: (
+        Rule("double(self.sample) <= 1.0", 'sample: a share between 0 and 1; write "0.01" for every hundredth'),
+    ),
+    Autoscaling: (Rule("self.min <= self.max", "min: must not be above max"),),
+    AutoscalingTarget: (Rule("has(self.concurrency) != has(self.cpu)", "set exactly one of concurrency and cpu"),),
     MetricBound: (
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
         Rule(

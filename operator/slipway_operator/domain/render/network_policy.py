@@ -8,7 +8,7 @@ from slipway_operator.domain import naming
 from slipway_operator.domain.planning import Kind, Settings, Snapshot
 from slipway_operator.domain.render.objects import Manifest, owned
 from slipway_operator.domain.render.pods import strings
-from slipway_operator.domain.render.serving import HTTP_PORT
+from slipway_operator.domain.render.serving import GRPC_PORT, HTTP_PORT
 from slipway_runtime.spec.progress import PROGRESS_PORT
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -28,7 +28,7 @@ def network_policy(snapshot: Snapshot, settings: Settings, *specs: Any) -> Manif
     key = snapshot.key
     same = {"podSelector": {"matchLabels": naming.selector(key)}}
     if key.kind is Kind.MODEL_SERVICE:
-        ingress = [{"ports": [_tcp(HTTP_PORT)]}]
+        ingress = [{"ports": [_tcp(HTTP_PORT), _tcp(GRPC_PORT)]}]
         egress: list[Manifest] = []
     else:
         operator = _component(settings, "operator")

@@ -13,6 +13,7 @@ API_VERSIONS: Mapping[str, str] = {
     "Service": "v1",
     "ServiceAccount": "v1",
     "Deployment": "apps/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
     "PodDisruptionBudget": "policy/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
 }

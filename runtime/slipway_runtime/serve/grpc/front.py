@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipway_runtime.serve.administration import Administration
+from slipway_runtime.serve.auth import ApiKeys
 from slipway_runtime.serve.inferences import Inferences
+from slipway_runtime.serve.tls import Certificate
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -17,18 +20,28 @@ _POLL_SECONDS = 0.02
 _LAST_WRITE_SECONDS = 0.5
 
 
-class GrpcFront:
-    """Listens on a port once ``grpc`` is imported; port 0: never. Used on the event loop only."""
+@dataclass(frozen=True, slots=True)
+class GrpcOptions:
+    """How to listen; port 0: not at all."""
 
-    def __init__(
-        self, inferences: Inferences, administration: Administration, *, host: str, port: int, max_message: int
-    ) -> None:
-        """Answer from ``inferences``; a message may have ``max_message`` bytes."""
+    host: str
+    port: int
+    max_message: int
+    """Bytes."""
+    certificate: Certificate | None
+    """Plain text without one."""
+    keys: ApiKeys | None
+    """Calls need one of them."""
+
+
+class GrpcFront:
+    """Listens once ``grpc`` is imported. Used on the event loop only."""
+
+    def __init__(self, inferences: Inferences, administration: Administration, options: GrpcOptions) -> None:
+        """Answer from ``inferences``."""
         self._inferences = inferences
         self._administration = administration
-        self._host = host
-        self._port = port
-        self._max_message = max_message
+        self._options = options
         self._leaving = asyncio.Event()
         self._server: grpc.aio.Server | None = None
 
@@ -43,12 +56,12 @@ class GrpcFront:
         Raises:
             ConfigInvalid: the port is not free.
         """
-        if self._port == 0:
+        if self._options.port == 0:
             return
         module = await asyncio.to_thread(_server_module)
-        server = module.new_server(self._inferences, self._administration, self._leaving, max_message=self._max_message)
+        server = module.new_server(self._inferences, self._administration, self._leaving, self._options)
         self._server = server
-        await module.listen(server, self._host, self._port)
+        await module.listen(server, self._options)
 
     async def leave(self, seconds: float) -> None:
         """Take no new calls, tell clients so, and let those in flight end within ``seconds``.

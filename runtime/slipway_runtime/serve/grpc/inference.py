@@ -10,6 +10,7 @@ from slipway_runtime.serve.grpc import wire
 from slipway_runtime.serve.grpc.exchange import GrpcExchange
 from slipway_runtime.serve.grpc.methods import Handler, described, stream, unary
 from slipway_runtime.serve.grpc.statuses import Context, refuse, told
+from slipway_runtime.serve.grpc.usual import UsualRequests
 from slipway_runtime.serve.inferences import Inferences
 from slipway_runtime.serve.model import ServedModel
 from slipway_runtime.serve.protocols.described import model_config, model_metadata, repository_index, server_metadata
@@ -30,6 +31,7 @@ class InferenceService:
         self._inferences = inferences
         self._leaving = leaving
         self._repository = inferences.repository
+        self._usual = UsualRequests(inferences.repository)
         self._administration = administration
 
     def handlers(self) -> dict[str, Handler]:
@@ -50,7 +52,7 @@ class InferenceService:
         }
 
     async def _infer(self, message: bytes, context: Context) -> bytes:
-        exchange = GrpcExchange(self._inferences, message, context.time_remaining())
+        exchange = GrpcExchange(self._inferences, self._usual, message, context.time_remaining())
         answer = await self._answer(exchange)
         if not isinstance(answer, bytes):
             await refuse(context, answer)
@@ -61,7 +63,7 @@ class InferenceService:
         async for message in messages:
             if self._leaving.is_set():
                 await refuse(context, RequestError(Fault.UNAVAILABLE, "the server is leaving; open another stream"))
-            exchange = GrpcExchange(self._inferences, message, context.time_remaining())
+            exchange = GrpcExchange(self._inferences, self._usual, message, context.time_remaining())
             answer = await self._answer(exchange)
             if isinstance(answer, bytes):
                 yield wire.field(_INFER_RESPONSE, answer)

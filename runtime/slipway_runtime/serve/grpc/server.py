@@ -8,9 +8,11 @@ import grpc
 from slipway_runtime.serve.administration import Administration
 from slipway_runtime.serve.errors import ConfigInvalid
 from slipway_runtime.serve.grpc import health, inference
+from slipway_runtime.serve.grpc.front import GrpcOptions
 from slipway_runtime.serve.grpc.methods import Handler, Methods, stream
 from slipway_runtime.serve.grpc.statuses import Context
 from slipway_runtime.serve.inferences import Inferences
+from slipway_runtime.serve.tls import Certificate
 
 # Both names of the one protocol.
 _REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -35,13 +37,10 @@ _OPTIONS = (
 
 
 def new_server(
-    inferences: Inferences, administration: Administration, leaving: asyncio.Event, *, max_message: int
+    inferences: Inferences, administration: Administration, leaving: asyncio.Event, options: GrpcOptions
 ) -> grpc.aio.Server:
-    """A server of all services that does not listen yet; a message may have ``max_message`` bytes.
-
-    Whoever stops it sets ``leaving`` before.
-    """
-    server = grpc.aio.server(options=(*_OPTIONS, ("grpc.max_receive_message_length", max_message)))
+    """A server of all services that does not listen yet. Whoever stops it sets ``leaving`` before."""
+    server = grpc.aio.server(options=(*_OPTIONS, ("grpc.max_receive_message_length", options.max_message)))
     services = {
         inference.SERVICE: inference.InferenceService(inferences, administration, leaving).handlers(),
         health.SERVICE: health.HealthService(inferences.repository).handlers(),
@@ -50,24 +49,37 @@ def new_server(
     handlers: dict[str, Handler] = {
         f"/{service}/{method}": handler for service, methods in services.items() for method, handler in methods.items()
     }
-    server.add_generic_rpc_handlers((Methods(handlers),))
+    server.add_generic_rpc_handlers((Methods(handlers, options.keys),))
     return server
 
 
-async def listen(server: grpc.aio.Server, host: str, port: int) -> None:
+async def listen(server: grpc.aio.Server, options: GrpcOptions) -> None:
     """Answer calls from now on.
 
     Raises:
         ConfigInvalid: the port is not free.
     """
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"{host}:{options.port}"
     try:
-        bound = server.add_insecure_port(address)
+        if options.certificate is None:
+            bound = server.add_insecure_port(address)
+        else:
+            bound = server.add_secure_port(address, _credentials(options.certificate))
     except RuntimeError:
         bound = 0
     if bound == 0:
         raise ConfigInvalid(f"cannot listen on {address} for gRPC; choose another --grpc-port, or 0 for none")
     await server.start()
+
+
+def _credentials(certificate: Certificate) -> grpc.ServerCredentials:
+    """Credentials that have the renewed certificate for every connection that is made after its renewal."""
+
+    def current() -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([certificate.pair])
+
+    return grpc.dynamic_ssl_server_credentials(current(), current)
 
 
 async def _reflect(contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:

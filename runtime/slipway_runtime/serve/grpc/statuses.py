@@ -9,6 +9,7 @@ from slipway_runtime.serve.errors import Fault, RequestError
 
 STATUSES = {
     Fault.BAD_INPUT: grpc.StatusCode.INVALID_ARGUMENT,
+    Fault.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
     Fault.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
     Fault.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Fault.WRONG_METHOD: grpc.StatusCode.UNIMPLEMENTED,

@@ -53,6 +53,17 @@ def model_name(message: bytes) -> str:
     return ""
 
 
+def start_of_only_tensor(message: bytes) -> int | None:
+    """Where the content of a request's only raw tensor starts, if it is the last of the request."""
+    try:
+        fields = [(number, start) for number, _, start, _ in _fields(message)]
+    except ValueError:
+        return None
+    if [number for number, _ in fields].count(RAW_INPUT) != 1 or fields[-1][0] != RAW_INPUT:
+        return None
+    return fields[-1][1]
+
+
 def _fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Number, begin, start of the content and end of each field.
 

@@ -84,8 +84,10 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Let a client that will send no more still have the answer it waits for."""
         if self._busy:
+            self.gone = True
             self._current = self._current._replace(keep_alive=False)
-        return self._busy
+        # TLS knows no half-closed connection.
+        return self._busy and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Forget the connection; what is being computed for it is thrown away when it is there."""

@@ -1,6 +1,7 @@
 """A request for an inference over HTTP, and its answer."""
 
 import logging
+from time import perf_counter
 
 from slipway_runtime.serve.engine import InferenceRequest, InferenceResponse
 from slipway_runtime.serve.errors import BadInput, Fault, RequestError
@@ -19,6 +20,8 @@ _log = logging.getLogger(__name__)
 _INLINE_BYTES = 16 * 1024
 # What an element takes in a body, roughly: for the cost of one that is not parsed yet.
 _ELEMENT_BYTES = 8
+# A client that has sent all may close its side and still read; one that has waited in line for longer is taken as gone.
+_GONE_SECONDS = 0.05
 
 
 class HttpExchange(Exchange):
@@ -32,7 +35,7 @@ class HttpExchange(Exchange):
     def __init__(self, inferences: Inferences, max_body: int, request: Request, client: Client, target: Target) -> None:
         """Take a request whose path named ``target``; a body may hold ``max_body`` bytes once it is decompressed."""
         size = len(request.body)
-        super().__init__(inferences.metrics, size, heavy=size > _INLINE_BYTES or compressed(request))
+        super().__init__(inferences.accounts, request.path, size, heavy=size > _INLINE_BYTES or compressed(request))
         self._repository = inferences.repository
         self._max_body = max_body
         self._request = request
@@ -78,7 +81,7 @@ class HttpExchange(Exchange):
 
     def abandoned(self) -> RequestError | None:
         """See ``Exchange.abandoned``."""
-        if self._client.gone:
+        if self._client.gone and perf_counter() - self.begun > _GONE_SECONDS:
             return RequestError(Fault.CANCELLED, "the client went away before its turn came")
         return None
 
@@ -98,6 +101,8 @@ def failure(request: Request, error: Exception, *, closes: bool) -> Response:
         headers = b""
         if error.fault is Fault.WRONG_METHOD:
             headers = b"allow: POST\r\n" if request.method in ("GET", "HEAD") else b"allow: GET\r\n"
+        elif error.fault is Fault.UNAUTHENTICATED:
+            headers = b"www-authenticate: Bearer\r\n"
         elif error.retry_after is not None:
             headers = b"retry-after: %d\r\n" % error.retry_after
         return Response(error.fault, error_body(str(error)), headers=headers, close=closes)

@@ -12,6 +12,7 @@ JSON = "application/json"
 _PHRASES = {
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -54,7 +55,7 @@ class Client(Protocol):
     """Who waits for the answer to a request."""
 
     gone: bool
-    """Whether nobody waits any more."""
+    """Whether probably nobody waits any more: the client has closed the connection, or its side of it."""
 
     def respond(self, response: Response) -> None:
         """Send the answer; called once for each request, on the event loop."""

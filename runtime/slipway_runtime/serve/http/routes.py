@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 import orjson
 
 from slipway_runtime.serve.administration import Administration
+from slipway_runtime.serve.auth import ApiKeys
 from slipway_runtime.serve.errors import Fault, RequestError
 from slipway_runtime.serve.http.codecs import inference_at
 from slipway_runtime.serve.http.connections import Connections
@@ -19,6 +20,7 @@ from slipway_runtime.serve.repository import ModelRepository, Phase
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 # Parts of Triton's protocol that clients may ask for and that are not here.
+_OPEN = ("/v2/health/", "/metrics")
 _ELSEWHERE = {"systemsharedmemory", "cudasharedmemory", "trace", "logging"}
 
 
@@ -33,17 +35,22 @@ class HttpApplication:
         administration: Administration,
         *,
         max_body: int,
+        keys: ApiKeys | None,
     ) -> None:
-        """Serve ``repository``, whose models requests may change by ``administration``."""
+        """Serve ``repository``, whose models requests may change by ``administration``; of ``keys``, they need one."""
         self._repository = repository
         self._inferences = inferences
         self._connections = connections
         self._administration = administration
         self._max_body = max_body
+        self._keys = keys
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(self, request: Request, client: Client) -> None:
         """Answer one request; every answer of status 400 and above is ``{"error": …}``."""
+        if self._keys is not None and (refused := self._refused(request, self._keys)):
+            client.respond(refused)
+            return
         target = inference_at(request.path)
         if target is None or request.method != "POST":
             self._describe(request, client)
@@ -52,9 +59,21 @@ class HttpApplication:
 
     def refuse(self, fault: Fault) -> Response:
         """See ``connection.Application.refuse``."""
-        self._inferences.metrics.record("", fault, 0.0)
+        self._inferences.accounts.metrics.record("", fault, 0.0)
         message = f"the body is larger than {self._max_body} bytes; send fewer rows at once"
         return Response(fault, error_body(message), close=True)
+
+    def _refused(self, request: Request, keys: ApiKeys) -> Response | None:
+        """The refusal of a request without a key; probes and Prometheus need none."""
+        if request.path.startswith(_OPEN):
+            return None
+        given = (request.headers.get(name) for name in (b"authorization", b"x-api-key"))
+        try:
+            keys.check(*(value.decode(errors="replace") if value is not None else None for value in given))
+        except RequestError as error:
+            self._inferences.accounts.metrics.record("", error.fault, 0.0)
+            return self._failed(request, error)
+        return None
 
     def _describe(self, request: Request, client: Client) -> None:
         try:
@@ -179,7 +198,7 @@ class HttpApplication:
         return page(self._openapi()).encode()
 
     def _render_metrics(self) -> bytes:
-        return self._inferences.metrics.render(
+        return self._inferences.accounts.metrics.render(
             self._repository.loaded(),
             ready=self._repository.phase is Phase.SERVING,
             in_flight=self._connections.in_flight + self._inferences.calls,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from slipway_operator.domain.autoscaling import LoadSample
 from slipway_operator.domain.planning import Key, Kind, Plan, RawObject, Settings, Snapshot, StoreAccess, decide
 from slipway_runtime.spec.progress import Progress
 
@@ -52,6 +53,7 @@ def ask(
     sources: tuple[RawObject, ...] = (),
     store: StoreAccess = READY_STORE,
     progress: Progress | None = None,
+    load: tuple[LoadSample, ...] = (),
     warnings: Mapping[str, str] | None = None,
     settings: Settings = SETTINGS,
     now: datetime = NOW,
@@ -65,6 +67,7 @@ def ask(
         sources={(one.kind, one.name): one for one in sources},
         store=store,
         progress=progress,
+        load=load,
         warnings=warnings or {},
     )
     return decide(found, settings, now)

