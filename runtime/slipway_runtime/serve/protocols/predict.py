@@ -96,11 +96,13 @@ def encode(model: ServedModel, response: InferenceResponse, *, probabilities: bo
 
 
 def rows_from_json(spec: TensorSpec, rows: object) -> Array:
-    """Array from a list of rows, each nested as the input is, or flat with as many elements.
+    """Array from a list of rows, each nested as the input is, or flat with as many elements; a scalar stands alone.
 
     Raises:
         BadInput: with the input's name and what was expected of it.
     """
+    if not spec.shape and not isinstance(rows, list):
+        return array_from_json(spec, [rows]).reshape(())
     array = array_from_json(spec, rows)
     row = spec.shape[1:]
     if array.ndim != len(spec.shape) and array.ndim == _MATRIX and DYNAMIC not in row and array.shape[1] == count(row):

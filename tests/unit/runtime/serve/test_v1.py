@@ -102,7 +102,7 @@ def test_the_documents_tell_what_works(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_the_page_is_for_browsers_and_loads_nothing_from_elsewhere(client: httpx.Client, path: str) -> None:
-    response = client.get(path)
+    response = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert response.headers["content-type"].startswith("text/html")
     assert "/v2/models/{model}/infer" in response.text
     assert "http://" not in response.text
