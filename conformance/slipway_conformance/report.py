@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slipway_conformance.case import Level
 from slipway_conformance.suite import CASES, Outcome, Result
 
 _MARKS = {Outcome.PASSED: "ok", Outcome.FAILED: "FAIL", Outcome.SKIPPED: "skip"}
@@ -58,14 +59,12 @@ def markdown(servers: Mapping[str, Told]) -> str:
     """Tables of one or several servers' results: the groups first, then every case."""
     names = list(servers)
     lines = [f"| group | cases | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
-    groups = list(dict.fromkeys(case.group for case in CASES))
-    for group in groups:
-        ids = [case.id for case in CASES if case.group == group]
-        cells = [_passed(servers[name], ids) for name in names]
-        lines.append(f"| {group} | {len(ids)} | {' | '.join(cells)} |")
-    lines.append(
-        f"| **all** | {len(CASES)} | {' | '.join(_passed(servers[name], [c.id for c in CASES]) for name in names)} |"
-    )
+    rows = {group: [case for case in CASES if case.group == group] for group in dict.fromkeys(c.group for c in CASES)}
+    rows["**required**, of all groups"] = [case for case in CASES if case.level is Level.REQUIRED]
+    rows["**all**"] = list(CASES)
+    for title, cases in rows.items():
+        cells = [_passed(servers[name], [case.id for case in cases]) for name in names]
+        lines.append(f"| {title} | {len(cases)} | {' | '.join(cells)} |")
     lines += ["", f"| case | says | source | level | {' | '.join(names)} |", "|---|---|---|---|" + "---|" * len(names)]
     for case in CASES:
         cells = [_cell(servers[name].get(case.id)) for name in names]
