@@ -12,7 +12,6 @@ from tests.unit.runtime.serve.models import (
     write_identity,
     write_lookup,
     write_regressor,
-    write_scalar,
     write_slow,
 )
 from tests.unit.runtime.serve.process import Served, started
@@ -70,7 +69,6 @@ def many(tmp_path_factory: pytest.TempPathFactory, iris: tuple[Path, str]) -> It
         "regressor": write_regressor,
         "adder": write_adder,
         "lookup": write_lookup,
-        "scalar": write_scalar,
         "halves": write_halves,
     }.items():
         models[name] = directory / f"{name}.onnx"

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.runtime.serve.calls import Calls, described, raw, row, typed
-from tests.unit.runtime.serve.models import WEIGHTS
+from tests.unit.runtime.serve.calls import Calls, connected, described, raw, row, typed
+from tests.unit.runtime.serve.models import WEIGHTS, write_scalar
+from tests.unit.runtime.serve.process import started
 
 from slipway_runtime.serve.grpc import inference_pb2 as pb
 
@@ -103,10 +104,13 @@ def test_classification(calls: Calls) -> None:
     assert set(labels) < {"setosa", "versicolor", "virginica"}
 
 
-def test_scalar(calls: Calls) -> None:
+def test_scalar(tmp_path: Path) -> None:
+    write_scalar(tmp_path / "scalar.onnx")
     number = np.array(7, np.float32)
-    assert list(calls.infer(raw("scalar", {"input": ("FP32", number)})).raw_output_contents) == [number.tobytes()]
-    answer = calls.infer(typed("scalar", "FP32", [], {"fp32_contents": [7]}))
+    with started(tmp_path, "--model", f"s={tmp_path}/scalar.onnx") as served, connected(served.target) as calls:
+        served.wait_ready()
+        assert list(calls.infer(raw("s", {"input": ("FP32", number)})).raw_output_contents) == [number.tobytes()]
+        answer = calls.infer(typed("s", "FP32", [], {"fp32_contents": [7]}))
     assert (list(answer.outputs[0].shape), list(answer.outputs[0].contents.fp32_contents)) == ([], [7.0])
 
 

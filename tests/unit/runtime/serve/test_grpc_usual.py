@@ -1,5 +1,7 @@
 """A request that is known is read as it would be anew, or not known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tests.unit.runtime.serve.calls import described, raw
@@ -10,6 +12,7 @@ from slipway_runtime.serve.grpc import codec, wire
 from slipway_runtime.serve.grpc import inference_pb2 as pb
 from slipway_runtime.serve.grpc.usual import UsualRequests
 from slipway_runtime.serve.repository import ModelRepository
+from slipway_runtime.serve.tensors import Array
 
 ROWS = np.arange(8, dtype=np.float32).reshape(2, 4)
 
@@ -28,12 +31,12 @@ def remember(repository: ModelRepository, usual: UsualRequests, message: pb.Mode
     return content
 
 
-def rows(array: np.ndarray = ROWS, **more: object) -> pb.ModelInferRequest:  # type: ignore[type-arg]
+def rows(array: Array = ROWS, **more: Any) -> pb.ModelInferRequest:
     return raw("m", {"input": ("FP32", array)}, **more)
 
 
 @pytest.mark.parametrize("more", [{}, {"model_version": "1"}, {"outputs": [{"name": "output"}]}])
-def test_other_numbers_in_the_same_words(more: dict[str, object]) -> None:
+def test_other_numbers_in_the_same_words(more: dict[str, Any]) -> None:
     repository, usual = known()
     remember(repository, usual, rows(**more))
     message = rows(ROWS * 2, **more)
