@@ -7,8 +7,6 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Coroutine
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.clients.cells import done
@@ -23,6 +21,7 @@ async def tritonclient(url: str, address: str) -> Told:
     import tritonclient.http
     import tritonclient.http.aio
     from tests.clients.triton import TRITON, Triton
+    from tests.clients.triton_infer import INFER
 
     cells: Told = []
     for module, http in (
@@ -32,7 +31,10 @@ async def tritonclient(url: str, address: str) -> Told:
         (tritonclient.grpc.aio, False),
     ):
         client = module.InferenceServerClient(urlsplit(url).netloc if http else address)
-        cells += await _with(client, TRITON.run(module.__name__, Triton(module, client, http=http)))
+        adaptor, name = Triton(module, client, http=http), module.__name__
+        for table in (TRITON, INFER):
+            cells += await table.run(name, adaptor)
+        await done(client.close())
     return cells
 
 
@@ -45,18 +47,13 @@ async def kserve(url: str, address: str) -> Told:
     for table, protocol in ((kserve_rest.REST, "v2"), (kserve_rest.V1, "v1")):
         cells += await table.run(f"kserve REST {protocol}", kserve_rest.Kserve(url, protocol))
     client = InferenceGRPCClient(address, timeout=20)
-    return cells + await _with(client, kserve_grpc.GRPC.run("kserve gRPC", client))
+    cells += await kserve_grpc.GRPC.run("kserve gRPC", client)
+    await client.close()
+    return cells
 
 
 # Both bring protobuf messages of the same names, so they cannot share a process.
 FAMILIES = {"tritonclient": tritonclient, "kserve": kserve}
-
-
-async def _with(client: Any, cells: Coroutine[Any, Any, Told]) -> Told:
-    try:
-        return await cells
-    finally:
-        await done(client.close())
 
 
 if __name__ == "__main__":
