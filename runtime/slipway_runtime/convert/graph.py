@@ -17,6 +17,7 @@ OPSET = 18
 """The newest operator set that every converter writes."""
 
 _BATCH = "batch"
+_LOCALE = "C.UTF-8"
 _LARGEST = 2**31 - 1
 _MATRIX = 2
 
@@ -81,6 +82,7 @@ def write_graph(model: Any, package: Path, shown: str) -> None:
         sizes = value.type.tensor_type.shape.dim
         if sizes and not sizes[0].HasField("dim_value"):
             sizes[0].dim_param = _BATCH
+    _fix_locale(model.graph)
     _strip(model)
     if model.ByteSize() > _LARGEST:
         raise ConfigError(f"{shown}: becomes larger than 2 GB; export it to .onnx with external data and name that")
@@ -141,6 +143,17 @@ def _subgraphs(node: Any) -> Iterable[Any]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             yield attribute.g
         yield from attribute.graphs
+
+
+def _fix_locale(graph: Any) -> None:
+    """Name a locale that every image has: by default onnxruntime lowers letters by en_US, which slim images lack."""
+    for node in graph.node:
+        if node.op_type == "StringNormalizer":
+            kept = [attribute for attribute in node.attribute if attribute.name != "locale"]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("locale", _LOCALE)])
+        for inner in _subgraphs(node):
+            _fix_locale(inner)
 
 
 def _strip(model: Any) -> None:

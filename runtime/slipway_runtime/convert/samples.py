@@ -20,7 +20,7 @@ FREE_SIZES = (8, 1, 64, 224)
 _MAGNITUDES = (1.0, 16.0, 255.0)
 """Normalised values, small counts, bytes of a picture: a third of the made-up rows each."""
 _SMALL = 4
-_WORDS = ("a", "good", "bad", "model", "of", "the", "Text", "data", "7", "naïve", "don't")
+_WORDS = ("a", "good", "bad", "model", "of", "the", "Text", "data", "7", "naïve", "Ärger", "don't")
 _LENGTHS = (0, 1, 2, 4, 8, 16)
 
 

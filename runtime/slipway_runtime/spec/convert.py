@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -53,3 +54,29 @@ class ConvertSpec(SpecModel):
     classes: Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=1024)] = Field(
         default=(), description="Label names in the order of the outputs, where the file does not tell them."
     )
+
+
+_ENDINGS = (
+    ".h5",
+    ".hdf5",
+    ".joblib",
+    ".json",
+    ".keras",
+    ".pickle",
+    ".pkl",
+    ".pt",
+    ".pt2",
+    ".pth",
+    ".safetensors",
+    ".txt",
+    ".ubj",
+)
+"""Endings of files that cannot be served as they are."""
+
+
+def wants_conversion(uri: str, spec: ConvertSpec) -> bool:
+    """Whether a model must be converted before it is served: a setting of the conversion says so, or the ending does.
+
+    What lies at the URI is not looked at. A folder has no ending: a SavedModel needs a format.
+    """
+    return spec != ConvertSpec() or urlsplit(uri).path.lower().endswith(_ENDINGS)
