@@ -56,14 +56,14 @@ class ConvertSpec(SpecModel):
     )
 
 
+PICKLE_ENDINGS = (".pkl", ".pickle", ".joblib")
+
 _ENDINGS = (
+    *PICKLE_ENDINGS,
     ".h5",
     ".hdf5",
-    ".joblib",
     ".json",
     ".keras",
-    ".pickle",
-    ".pkl",
     ".pt",
     ".pt2",
     ".pth",

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from slipway_operator.api.meta import ModelSource, Output, Toleration
+from slipway_operator.api.modelservice import ServedModel
 from slipway_operator.api.trainingjob import TrainingJobSpec
 from slipway_runtime.spec.compress import CompressionPass, CompressSpec, Quantize
+from slipway_runtime.spec.convert import PICKLE_ENDINGS, SampleSource
 from slipway_runtime.spec.dataset import DatasetSource
 from slipway_runtime.spec.gate import CompressionGate, MetricBound, MetricDrop
 from slipway_runtime.spec.train import Recipe, RecipeChoice, TrainSpec, Validation
@@ -110,6 +112,33 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
         Rule(
             "!has(self.secretName) || (has(self.uri) && self.uri.startsWith('s3://'))",
             "secretName: only an s3:// uri takes credentials; drop secretName",
+        ),
+    ),
+    ServedModel: (
+        Rule(
+            "has(self.uri) || ((!has(self.format) || self.format == 'auto') && (!has(self.allowPickle) || "
+            "!self.allowPickle) && !has(self.samples) && !has(self.inputShape) && !has(self.classes))",
+            "format, allowPickle, samples, inputShape and classes are about a file: they go with uri",
+        ),
+        Rule(
+            "!has(self.format) || self.format != 'sklearn' || (has(self.allowPickle) && self.allowPickle)",
+            "allowPickle: files of scikit-learn are pickles, which run code; set it to true if you trust their maker",
+        ),
+        Rule(
+            "!has(self.uri) || (has(self.format) && self.format != 'auto') || "
+            "(has(self.allowPickle) && self.allowPickle) || "
+            f"!{_one_of(PICKLE_ENDINGS)}.exists(e, self.uri.endsWith(e))",
+            "allowPickle: a pickle runs code when it is opened; set it to true if you trust whoever made the file",
+        ),
+    ),
+    SampleSource: (
+        Rule(
+            "self.uri.matches('^(s3|https|http|pvc)://.+$')",
+            "uri: use s3://bucket/key, https://… or pvc://claim/path",
+        ),
+        Rule(
+            "!has(self.secretName) || self.uri.startsWith('s3://')",
+            "secretName: only an s3:// URI takes credentials; drop secretName",
         ),
     ),
     MetricBound: (
