@@ -16,8 +16,8 @@ class ServedModel(ModelSource, ConvertSpec):
 
     uri: ModelUri | None = Field(
         None,
-        description="An artifact (<store>/manifests/<sha256>), a package folder, a ready .onnx file, or a file of another "
-        "library: .pkl, .joblib, .keras, .h5, .pt2, .pt, .ubj, … A folder of another library needs format.",
+        description="An artifact (<store>/manifests/<sha256>), a package folder, a ready .onnx file, or a file of "
+        "another library: .pkl, .joblib, .keras, .h5, .pt2, .pt, .ubj, … Such a library's folder needs format.",
     )
 
 

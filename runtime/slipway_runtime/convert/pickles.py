@@ -1,22 +1,26 @@
 """What a pickle is about, read from its opcodes. Nothing here unpickles."""
 
 import bz2
-import gzip
 import io
 import lzma
 import pickletools
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-_MAGIC: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
-    (b"\x1f\x8b", gzip.open),  # type: ignore[list-item] # its stub knows no mode, the default is rb
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\x00", lzma.open),
-    (b"\x5d\x00\x00", lzma.open),
+_UNPACKERS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
+    # 32 more than the largest window: zlib's header or gzip's, whichever is there.
+    *(
+        (magic, lambda packed: zlib.decompressobj(wbits=47).decompress(packed, _READ))
+        for magic in (b"\x1f\x8b", b"\x78")
+    ),
+    (b"BZh", lambda packed: bz2.BZ2Decompressor().decompress(packed, _READ)),
+    *(
+        (magic, lambda packed: lzma.LZMADecompressor().decompress(packed, _READ))
+        for magic in (b"\xfd7zXZ", b"\x5d\x00")
+    ),
 )
-_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x78\x03")
 _READ = 8 * 1024 * 1024
 """Bytes that are looked at: the names of an estimator's classes come first."""
 _OPCODES = 200_000
@@ -44,17 +48,12 @@ def pickle_globals(path: Path) -> tuple[str, ...] | None:
 
 def _head(path: Path) -> bytes | None:
     with path.open("rb") as file:
-        start = file.read(8)
-        file.seek(0)
-        try:
-            for magic, unpack in _MAGIC:
-                if start.startswith(magic):
-                    return unpack(file).read(_READ)
-            if start[:2] in _ZLIB:
-                return zlib.decompressobj().decompress(file.read(_READ), _READ)
-        except (OSError, EOFError, lzma.LZMAError, zlib.error):
-            return None
-        return file.read(_READ)
+        content = file.read(_READ)
+    unpack = next((unpack for magic, unpack in _UNPACKERS if content.startswith(magic)), None)
+    try:
+        return content if unpack is None else unpack(content)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error):
+        return None
 
 
 def _scan(content: bytes) -> tuple[tuple[str, ...], int]:

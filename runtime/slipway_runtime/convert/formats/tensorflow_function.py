@@ -47,7 +47,7 @@ def convert_function(call: Callable[..., Mapping[str, Any]], inputs: Sequence[Te
 
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in inputs]
 
-    @tf.function(input_signature=specs, autograph=False)
+    @tf.function(input_signature=specs, autograph=False)  # type: ignore[untyped-decorator] # TensorFlow has no types here
     def function(*tensors: Any) -> Mapping[str, Any]:
         return call(**{tensor.name: value for tensor, value in zip(inputs, tensors, strict=True)})
 

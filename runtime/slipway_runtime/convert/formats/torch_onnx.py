@@ -1,7 +1,6 @@
 """What torch's formats share: arrays to tensors and back, and the exporter."""
 
 import contextlib
-import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -64,19 +63,19 @@ def export_script(module: Any, example: tuple[Any, ...], names: Sequence[str], r
     with torch.no_grad():
         count = len(as_arrays(module(*example)))
     outputs = ["output"] if count == 1 else [f"output_{position}" for position in range(count)]
-    buffer = io.BytesIO()
+    path = request.scratch / "script.onnx"
     with _explaining(request):
         torch.onnx.export(
             module,
             example,
-            buffer,
+            path,
             dynamo=False,  # the other exporter takes no TorchScript
             opset_version=OPSET,
             input_names=list(names),
             output_names=outputs,
             dynamic_axes={name: {0: "batch"} for name in (*names, *outputs)},
         )
-    return onnx.load_from_string(buffer.getvalue())
+    return onnx.load(path)
 
 
 def finish(model: Any, answer: Callable[[Feeds], list[Array]], request: Request) -> Converted:

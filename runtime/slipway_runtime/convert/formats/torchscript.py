@@ -23,7 +23,7 @@ def convert(request: Request) -> Converted:
     import torch
 
     try:
-        module = torch.jit.load(str(request.source), map_location="cpu").eval()
+        module: Any = torch.jit.load(str(request.source), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise ConfigError(
             f"{request.shown}: does not load in torch {torch.__version__} ({one_line(error)}); save it again"

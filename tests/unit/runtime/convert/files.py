@@ -1,9 +1,7 @@
 """Model files as their libraries write them, or enough of them to be recognised; no library but those at hand."""
 
-import io
 import json
 import pickle
-import pickletools
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -27,10 +25,11 @@ def named_pickle(name: str, protocol: int = 4) -> bytes:
     module, _, attribute = name.rpartition(".")
     if protocol < 2:
         return f"c{module}\n{attribute}\n)R.".encode()
-    text = lambda word: b"\x8c" + bytes([len(word)]) + word.encode() + b"\x94"  # noqa: E731 - one opcode
-    content = b"\x80\x04" + text(module) + text(attribute) + b"\x93\x94)\x81\x94."
-    pickletools.dis(content, out=io.StringIO())
-    return content
+    return b"\x80\x04" + _text(module) + _text(attribute) + b"\x93\x94)\x81\x94."
+
+
+def _text(word: str) -> bytes:
+    return b"\x8c" + bytes([len(word)]) + word.encode() + b"\x94"
 
 
 class Trap:

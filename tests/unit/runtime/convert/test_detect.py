@@ -1,5 +1,8 @@
 """Formats are recognised by what the bytes are, whatever the file is called, and no pickle is opened for it."""
 
+import bz2
+import gzip
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +44,9 @@ SUPPORTED: dict[str, tuple[Callable[[Path], Path], ModelFormat, bool]] = {
     "sklearn pickle": (file(named_pickle("sklearn.pipeline.Pipeline")), ModelFormat.SKLEARN, True),
     "old sklearn pickle": (file(named_pickle("sklearn.svm._classes.SVC", protocol=0)), ModelFormat.SKLEARN, True),
     "compressed joblib": (file(compressed(named_pickle("sklearn.svm._classes.SVC"))), ModelFormat.SKLEARN, True),
+    "joblib in bz2": (file(bz2.compress(named_pickle("sklearn.svm._classes.SVC"))), ModelFormat.SKLEARN, True),
+    "joblib in xz": (file(lzma.compress(named_pickle("sklearn.svm._classes.SVC"))), ModelFormat.SKLEARN, True),
+    "joblib in gzip": (file(gzip.compress(named_pickle("sklearn.svm._classes.SVC"))), ModelFormat.SKLEARN, True),
     "xgboost pickle": (file(named_pickle("xgboost.sklearn.XGBClassifier")), ModelFormat.SKLEARN, True),
     "lightgbm pickle": (file(named_pickle("lightgbm.sklearn.LGBMRegressor")), ModelFormat.SKLEARN, True),
     "xgboost json": (file(b'{"learner": {"attributes": {}}, "version": [3, 2, 0]}'), ModelFormat.XGBOOST, False),

@@ -14,7 +14,7 @@ from slipway_runtime.convert.graph import keep_output, name_probabilities, write
 X = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0]], np.float32)
 
 
-def graph(nodes: list[Any], outputs: list[tuple[str, int, list[Any]]]) -> Any:
+def graph(nodes: list[Any], outputs: list[Any]) -> Any:
     return helper.make_model(
         helper.make_graph(
             nodes,
