@@ -34,7 +34,8 @@ class Case:
     task: Task = Task.CLASSIFICATION
     classes: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    samples: str | None = "samples.npz"
+    samples: str | None = None
+    """Examples that lie beside the model, for a second conversion that is compared on them."""
 
     @property
     def folder(self) -> Path:
@@ -50,9 +51,9 @@ CASES = {
         "sklearn_table", "classifier/iris.pkl", "sklearn", classes=("setosa", "versicolor", "virginica")
     ),
     "sklearn-regressor": Case("sklearn_table", "regressor/diabetes.joblib", "sklearn", Task.REGRESSION),
-    "xgboost": Case("boosted_trees", "xgboost/digits.ubj", "xgboost", classes=DIGITS),
+    "xgboost": Case("boosted_trees", "xgboost/digits.ubj", "xgboost", classes=DIGITS, samples="samples.npz"),
     "lightgbm": Case("boosted_trees", "lightgbm/wines.txt", "lightgbm"),
-    "keras": Case("keras_digits", "digits.keras", "keras", classes=DIGITS, options=NAMED),
+    "keras": Case("keras_digits", "digits.keras", "keras", classes=DIGITS, options=NAMED, samples="samples.npz"),
     "keras-h5": Case("keras_digits", "digits.h5", "keras", classes=DIGITS, options=NAMED),
     "saved-model": Case("keras_digits", "digits-saved-model", "tensorflow", classes=DIGITS, options=NAMED),
     "torch-export": Case("torch_digits", "digits.pt2", "torch-export", classes=DIGITS, options=NAMED),
@@ -60,7 +61,7 @@ CASES = {
         "torch_digits", "digits.pt", "torchscript", classes=DIGITS, options=(*NAMED, "--input-shape", "8,8")
     ),
     "safetensors": Case("torch_digits", "digits-weights", "safetensors", classes=DIGITS, options=NAMED),
-    "onnx": Case("onnx_external", "iris", "onnx", samples=None),
+    "onnx": Case("onnx_external", "iris", "onnx"),
 }
 
 
@@ -102,6 +103,9 @@ def test_a_model_is_converted_and_served(name: str, made: Callable[[str], Path],
         code, summary = convert(source, tmp_path / "given", *options, "--samples", str(beside / case.samples))
         assert code == 0, summary.message
         assert "given examples" in summary.message
+        # What is compared does not change what is published.
+        given = (tmp_path / "given" / "model.onnx").read_bytes()
+        assert given == (tmp_path / "made-up" / "model.onnx").read_bytes()
 
     manifest = read_package(tmp_path / "made-up")
     assert manifest.task is case.task
@@ -172,8 +176,14 @@ with zipfile.ZipFile(sys.argv[1] + ".whole") as source, zipfile.ZipFile(sys.argv
         trapped = "sample_inputs" in name and inner.endswith(".pt")
         target.writestr(name, content.getvalue() if trapped else source.read(name))
 """
+SHAPELESS = """
+import numpy as np, sys, torch
+torch.jit.save(torch.jit.script(torch.nn.Linear(4, 2)), sys.argv[1])
+np.save(sys.argv[1] + ".npy", np.ones((5, 4)))
+"""
 REFUSED = {
     "lambda": (LAMBDA, "m.keras", (), "allowPickle"),
+    "lambda in h5": (LAMBDA, "m.h5", (), "allowPickle"),
     "weights only": (WEIGHTS, "m.weights.h5", (), "model.save"),
     "no model": (SCALER, "m.joblib", ("--allow-pickle",), "neither classifies nor regresses"),
     "unfitted": (UNFITTED, "m.joblib", ("--allow-pickle",), "is not fitted"),
@@ -228,3 +238,14 @@ def test_another_answer_is_a_mismatch_that_names_the_worst_element(tmp_path: Pat
     assert "output probabilities at [" in summary.message
     assert "permits 0.0001 + 0.001" in summary.message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("made")
+def test_samples_tell_torchscript_its_shape(tmp_path: Path) -> None:
+    assert run("-c", SHAPELESS, str(tmp_path / "m.pt")).returncode == 0
+    code, summary = convert(tmp_path / "m.pt", tmp_path / "out", "--samples", str(tmp_path / "m.pt.npy"))
+    assert code == 0, summary.message
+    manifest = read_package(tmp_path / "out")
+    assert [one.shape for one in manifest.signature.inputs] == [(-1, 4)]
+    assert [one.shape for one in manifest.signature.outputs] == [(-1, 2)]
+    assert manifest.task is Task.OTHER
