@@ -76,11 +76,12 @@ def remember(context: RunContext, key: str, digest: str) -> None:
 
 def already_there(context: RunContext, key: str) -> ArtifactRef | None:
     """The package in a plain output directory, if it came of this conversion and is a manifest that reads."""
-    store = context.store()
+    output = context.output or ""
     try:
-        manifest = read_manifest(store.uri, context.mounts)
-    except (ArtifactMissing, ArtifactCorrupt):
+        # The directory is not made for a look into it: a conversion that fails leaves nothing.
+        manifest = read_manifest(output, context.mounts)
+    except (ObjectMissing, ArtifactMissing, ArtifactCorrupt):
         return None
     if manifest.lineage.source is None or manifest.lineage.source.conversion != key:
         return None
-    return ArtifactRef(uri=store.uri, digest=manifest.digest, size_bytes=manifest.size_bytes, metrics=manifest.metrics)
+    return ArtifactRef(uri=output.rstrip("/"), digest=manifest.digest, size_bytes=manifest.size_bytes, metrics=manifest.metrics)

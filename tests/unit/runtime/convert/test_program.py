@@ -101,7 +101,7 @@ def test_errors_say_what_to_do(
     code, summary = ended(last, *arguments)
     assert code == 64
     assert words in summary.message
-    assert not (tmp_path / "out" / "slipway.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_in_a_pod_a_file_is_converted_once_for_all_who_name_it(
