@@ -84,4 +84,6 @@ def already_there(context: RunContext, key: str) -> ArtifactRef | None:
         return None
     if manifest.lineage.source is None or manifest.lineage.source.conversion != key:
         return None
-    return ArtifactRef(uri=output.rstrip("/"), digest=manifest.digest, size_bytes=manifest.size_bytes, metrics=manifest.metrics)
+    return ArtifactRef(
+        uri=output.rstrip("/"), digest=manifest.digest, size_bytes=manifest.size_bytes, metrics=manifest.metrics
+    )
