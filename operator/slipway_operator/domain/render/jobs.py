@@ -25,7 +25,7 @@ GRACE_SECONDS = 60
 TRAIN_DEFAULT = pods.Amounts(cpu_request="500m", cpu_limit="2", memory="2Gi")
 COMPRESS_DEFAULT = pods.Amounts(cpu_request="500m", cpu_limit="2", memory="2Gi")
 CONVERT_DEFAULT = pods.Amounts(cpu_request="500m", cpu_limit="2", memory="4Gi")
-"""TensorFlow alone takes 1 GiB before it has loaded a model, and source and graph are in memory together."""
+"""Converting 0.2 MB takes 0.7 GiB with TensorFlow and 0.8 with torch; then source and graph are in memory together."""
 IMPORT_DEFAULT = pods.Amounts(cpu_request="100m", cpu_limit="1", memory="512Mi")
 
 
