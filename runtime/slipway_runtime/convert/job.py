@@ -109,9 +109,16 @@ def _compare(converted: Converted, signature: Signature, request: Request, given
     if converted.answer is None:
         return f"runs on {rows} examples"
     classes = converted.classes or request.spec.classes
-    largest = check_parity(signature.outputs, converted.answer(feeds), exported, classes)
-    if converted.labels is not None:
-        check_labels(converted.labels(feeds), exported[0], classes)
+    try:
+        answers = converted.answer(feeds)
+        labels = converted.labels(feeds) if converted.labels is not None else None
+    except Exception as error:
+        # The source's own library refuses: it raises anything.
+        where = given.shown if given is not None else request.shown
+        raise ConfigError(f"{where}: the source model refuses the examples ({one_line(error)})") from error
+    largest = check_parity(signature.outputs, answers, exported, classes)
+    if labels is not None:
+        check_labels(labels, exported[0], classes)
     kind = "given" if given is not None else "made-up"
     return f"largest difference to the source {largest:.2g} on {rows} {kind} examples"
 

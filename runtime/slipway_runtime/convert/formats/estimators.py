@@ -36,10 +36,12 @@ def convert_estimator(estimator: Any, request: Request) -> Converted:
             f"{request.shown}: {type(estimator).__name__} neither classifies nor regresses; "
             "save the pipeline that ends with the model"
         )
+    if isinstance(getattr(estimator, "classes_", None), list):
+        raise ConfigError(f"{request.shown}: answers several questions at once; save one classifier for each")
     words = vocabulary(estimator)
     model = _to_onnx(estimator, request, text=words is not None)
     if is_classifier(estimator):
-        converted = _classifier(estimator, model, words or ())
+        converted = _classifier(estimator, model, words or (), request.shown)
     else:
         converted = _regressor(estimator, model, words or ())
     write_graph(model, request.package, request.shown)
@@ -104,7 +106,7 @@ def _to_onnx(estimator: Any, request: Request, *, text: bool) -> Any:
             ) from error
 
 
-def _classifier(estimator: Any, model: Any, words: tuple[str, ...]) -> Converted:
+def _classifier(estimator: Any, model: Any, words: tuple[str, ...], shown: str) -> Converted:
     classes = tuple(str(name) for name in estimator.classes_)
     likely = hasattr(estimator, "predict_proba")
     score = estimator.predict_proba if likely else estimator.decision_function
@@ -113,7 +115,8 @@ def _classifier(estimator: Any, model: Any, words: tuple[str, ...]) -> Converted
         keep_output(model, output, PROBABILITIES if likely else SCORES, ["batch", len(classes)])
     else:
         raise ConfigError(
-            f"{type(_last(estimator)).__name__} has no probabilities; wrap it in CalibratedClassifierCV and fit again"
+            f"{shown}: {type(_last(estimator)).__name__} has no probabilities; wrap it in CalibratedClassifierCV and "
+            "fit it again"
         )
     places = {name: index for index, name in enumerate(estimator.classes_)}
 
