@@ -157,7 +157,10 @@ def _fix_locale(graph: Any) -> None:
 
 
 def _strip(model: Any) -> None:
-    """Remove what converters note about themselves: names drawn at random, stack traces, paths."""
+    """Remove what converters note about themselves, and order what they take from sets: equal models, equal bytes."""
+    imports = sorted(model.opset_import, key=lambda one: str(one.domain))
+    del model.opset_import[:]
+    model.opset_import.extend(imports)
     model.doc_string = ""
     model.graph.doc_string = ""
     model.graph.name = "model"

@@ -38,6 +38,7 @@ def convert_estimator(estimator: Any, request: Request) -> Converted:
         )
     if isinstance(getattr(estimator, "classes_", None), list):
         raise ConfigError(f"{request.shown}: answers several questions at once; save one classifier for each")
+    _round_thresholds(_last(estimator))
     words = vocabulary(estimator)
     model = _to_onnx(estimator, request, text=words is not None)
     if is_classifier(estimator):
@@ -72,6 +73,18 @@ def _last(estimator: Any) -> Any:
     return estimator
 
 
+def _round_thresholds(estimator: Any) -> None:
+    """Round thresholds of histogram-based trees down to float32: for float32 inputs, x <= t means the same.
+
+    The converter rounds to the nearest, and every example that lies on a threshold above it changes sides.
+    """
+    for trees in getattr(estimator, "_predictors", ()):
+        for tree in trees:
+            exact = tree.nodes["num_threshold"]
+            near = exact.astype(np.float32)
+            tree.nodes["num_threshold"] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+
+
 def _to_onnx(estimator: Any, request: Request, *, text: bool) -> Any:
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -85,9 +98,15 @@ def _to_onnx(estimator: Any, request: Request, *, text: bool) -> Any:
             raise ConfigError(f"{request.shown}: {type(estimator).__name__} is not fitted; fit it and save it again")
         kind = FloatTensorType([None, int(features)])
     last = _last(estimator)
-    options: dict[int, dict[str, Any]] = {id(last): {"zipmap": False}} if is_classifier(estimator) else {}
-    if is_classifier(estimator) and not hasattr(last, "predict_proba"):
-        options[id(last)]["raw_scores"] = True
+    options: dict[int, dict[str, Any]] = {}
+    if hasattr(last, "predict_proba"):
+        options[id(last)] = {"zipmap": False}
+    elif is_classifier(estimator):
+        # Of the classifiers without probabilities some have a dictionary to turn off, and some do not know the option.
+        known = {} if type(last).__name__ == "LinearSVC" else {"zipmap": False}
+        options[id(last)] = {**known, "raw_scores": True}
+    if getattr(last, "flatten_transform", False):
+        last.flatten_transform = False  # it is about transform(), and a VotingClassifier's converter refuses it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they speak of the converter's insides
         try:

@@ -96,9 +96,11 @@ def test_a_column_of_doubles_becomes_a_prediction(tmp_path: Path) -> None:
 def test_nothing_of_the_exporters_own_is_written(tmp_path: Path) -> None:
     model = graph(softmax(), [("StatefulPartitionedCall:0", TensorProto.FLOAT, ["n", 3])])
     model.graph.node[0].doc_string = "File /home/someone/train.py"
+    model.opset_import.insert(0, helper.make_opsetid("ai.onnx.ml", 3))
     answer(model, tmp_path)
     written = onnx.load(tmp_path / "model.onnx")
     assert written.graph.name == "model"
+    assert [one.domain for one in written.opset_import] == ["", "ai.onnx.ml"]
     assert not written.graph.doc_string
     assert not written.graph.node[0].doc_string
     assert written.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
