@@ -1,6 +1,7 @@
 """Last touches to a converter's ONNX graph: Slipway's names and shapes of outputs, and nothing that differs by run."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ OPSET = 18
 
 _BATCH = "batch"
 _LOCALE = "C.UTF-8"
+_NUMBERED = re.compile(r"__\d+$")
 _LARGEST = 2**31 - 1
 _MATRIX = 2
 
@@ -34,7 +36,7 @@ def keep_output(model: Any, output: str, name: str, shape: Sequence[int | str]) 
     graph = model.graph
     found = next(value for value in graph.output if value.name == output)
     if output == name:
-        _rename_inside(graph, output, f"{output}_as_converted")
+        _rename_inside(graph, {output: f"{output}_as_converted"})
         output = f"{output}_as_converted"
     rearranged = len(found.type.tensor_type.shape.dim) != len(shape)
     last = output
@@ -83,6 +85,7 @@ def write_graph(model: Any, package: Path, shown: str) -> None:
         if sizes and not sizes[0].HasField("dim_value"):
             sizes[0].dim_param = _BATCH
     _fix_locale(model.graph)
+    _number_constants(model.graph)
     _strip(model)
     if model.ByteSize() > _LARGEST:
         raise ConfigError(f"{shown}: becomes larger than 2 GB; export it to .onnx with external data and name that")
@@ -103,14 +106,30 @@ def _maker(graph: Any, tensor: str) -> Any:
         tensor = node.input[0]
 
 
-def _rename_inside(graph: Any, old: str, new: str) -> None:
+def _rename_inside(graph: Any, names: Mapping[str, str]) -> None:
     for node in graph.node:
-        for names in (node.input, node.output):
-            for position, name in enumerate(names):
-                if name == old:
-                    names[position] = new
+        for group in (node.input, node.output):
+            for position, name in enumerate(group):
+                if name in names:
+                    group[position] = names[name]
         for inner in _subgraphs(node):
-            _rename_inside(inner, old, new)
+            _rename_inside(inner, names)
+
+
+def _number_constants(graph: Any) -> None:
+    """Number constants that a converter numbered, by their first use: it may have taken them from a set."""
+    numbered = {weight.name for weight in graph.initializer if _NUMBERED.search(weight.name)}
+    numbered -= {value.name for value in (*graph.input, *graph.output)}
+    used = dict.fromkeys(
+        name for node in graph.node for name in (*node.input, *sorted(_uses(node))) if name in numbered
+    )
+    names = {old: f"constant_{position}" for position, old in enumerate(used)}
+    _rename_inside(graph, names)
+    for weight in graph.initializer:
+        weight.name = names.get(weight.name, weight.name)
+    weights = sorted(graph.initializer, key=lambda weight: str(weight.name))
+    del graph.initializer[:]
+    graph.initializer.extend(weights)
 
 
 def _prune(graph: Any) -> None:

@@ -106,6 +106,18 @@ def test_nothing_of_the_exporters_own_is_written(tmp_path: Path) -> None:
     assert written.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
+def test_constants_that_a_converter_numbered_are_numbered_by_use(tmp_path: Path) -> None:
+    written = []
+    for first, second in (("fold__7", "fold__12"), ("fold__12", "fold__7")):
+        nodes = [helper.make_node("Add", ["x", first], ["more"]), helper.make_node("Mul", ["more", second], ["y"])]
+        model = graph(nodes, [("y", TensorProto.FLOAT, ["n", 3])])
+        for name, value in ((first, 1.0), (second, 2.0)):
+            model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([value], np.float32), name))
+        np.testing.assert_array_equal(answer(model, tmp_path)["y"], (X + 1) * 2)
+        written.append((tmp_path / "model.onnx").read_bytes())
+    assert written[0] == written[1]
+
+
 def test_letters_are_lowered_without_a_locale_of_the_machine(tmp_path: Path) -> None:
     nodes = [helper.make_node("StringNormalizer", ["text"], ["lower"], case_change_action="LOWER")]
     model = helper.make_model(
