@@ -249,3 +249,23 @@ def test_samples_tell_torchscript_its_shape(tmp_path: Path) -> None:
     assert [one.shape for one in manifest.signature.inputs] == [(-1, 4)]
     assert [one.shape for one in manifest.signature.outputs] == [(-1, 2)]
     assert manifest.task is Task.OTHER
+
+
+HISTOGRAM = """
+import joblib, sys
+import numpy as np
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import HistGradientBoostingRegressor
+x, y = load_diabetes(return_X_y=True)
+joblib.dump(HistGradientBoostingRegressor(max_iter=20, random_state=0).fit(x, y), sys.argv[1])
+np.save(sys.argv[1] + ".npy", x)
+"""
+
+
+@pytest.mark.usefixtures("made")
+def test_examples_on_the_thresholds_of_trees_stay_on_their_side(tmp_path: Path) -> None:
+    # Thresholds are values of the training examples themselves, so that rounding one the wrong way moves many.
+    assert run("-c", HISTOGRAM, str(tmp_path / "m.joblib")).returncode == 0
+    samples = ("--samples", str(tmp_path / "m.joblib.npy"))
+    code, summary = convert(tmp_path / "m.joblib", tmp_path / "out", "--allow-pickle", *samples)
+    assert code == 0, summary.message
