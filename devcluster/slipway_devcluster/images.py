@@ -22,7 +22,10 @@ _SKIPPED_SUFFIXES = (".pyc",)
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its Dockerfile and target, the files of the project that go in, and how long a cold build takes."""
+    """One image: its Dockerfile and target, the files of the project that go in, and how long a cold build takes.
+
+    ``on_request`` images are built when they are named only.
+    """
 
     name: str
     dockerfile: str
@@ -30,6 +33,7 @@ class Image:
     inputs: tuple[str, ...]
     cold: str
     needs_base: bool = True
+    on_request: bool = False
 
 
 IMAGES = (
@@ -55,7 +59,16 @@ IMAGES = (
         (*_PROJECT_FILES, "requirements/torch.txt", "requirements/train.txt", "runtime/slipway_runtime"),
         "about 6 min the first time: torch",
     ),
+    Image(
+        "slipway-convert",
+        "runtime/Dockerfile",
+        "convert",
+        (*_PROJECT_FILES, "requirements/torch.txt", "requirements/convert.txt", "runtime/slipway_runtime"),
+        "about 8 min the first time: torch and TensorFlow",
+        on_request=True,
+    ),
 )
+TORCH_TARGETS = frozenset({"train", "convert"})
 
 
 def project_root() -> Path:
@@ -101,12 +114,12 @@ def build_images(names: Iterable[str] | None = None) -> dict[str, str]:
     """Build what is not in the store yet; returns name → reference.
 
     Args:
-        names: images wanted; all when None.
+        names: images wanted; all that are not on request when None.
 
     Raises:
         DevclusterError: an unknown name, or a build failed (with its last lines).
     """
-    wanted = list(names) if names is not None else [image.name for image in IMAGES]
+    wanted = list(names) if names is not None else [image.name for image in IMAGES if not image.on_request]
     unknown = set(wanted) - {image.name for image in IMAGES}
     if unknown:
         raise DevclusterError(f"no image {', '.join(sorted(unknown))}: one of {', '.join(i.name for i in IMAGES)}")
@@ -152,7 +165,7 @@ def ensure_pause() -> str:
 
 
 def _ensure(buildah: Buildah, root: Path, image: Image, base: str) -> str:
-    index = os.environ.get(TORCH_INDEX, "") if image.target == "train" else ""
+    index = os.environ.get(TORCH_INDEX, "") if image.target in TORCH_TARGETS else ""
     extra, options = [base, index], ["--build-arg", f"BASE={BASE}"]
     if index:
         options += ["--build-arg", f"TORCH_INDEX={index}"]

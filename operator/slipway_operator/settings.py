@@ -42,6 +42,7 @@ class OperatorSettings(SweepSettings):
 
     train_image: str = Field(description="Image of training and compression pods.")
     serve_image: str = Field(description="Image of serving and import pods.")
+    convert_image: str = Field("slipway-convert", description="Image of imports that convert a model file.")
     image_pull_policy: str = "IfNotPresent"
     pod_name: str = "local"
     network_policies: bool = True
@@ -61,6 +62,7 @@ class OperatorSettings(SweepSettings):
         return Settings(
             train_image=self.train_image,
             serve_image=self.serve_image,
+            convert_image=self.convert_image,
             image_pull_policy=self.image_pull_policy,
             operator_namespace=self.namespace,
             store_network_cidrs=self.store_network_cidrs,

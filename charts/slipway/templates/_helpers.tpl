@@ -79,6 +79,7 @@ slipway-store-root
 - {name: SLIPWAY_OPERATOR_WATCH_NAMESPACES, value: {{ .Values.watchNamespaces | toJson | quote }}}
 - {name: SLIPWAY_OPERATOR_TRAIN_IMAGE, value: {{ include "slipway.image" (list . "train") | quote }}}
 - {name: SLIPWAY_OPERATOR_SERVE_IMAGE, value: {{ include "slipway.image" (list . "serve") | quote }}}
+- {name: SLIPWAY_OPERATOR_CONVERT_IMAGE, value: {{ include "slipway.image" (list . "convert") | quote }}}
 - {name: SLIPWAY_OPERATOR_IMAGE_PULL_POLICY, value: {{ .Values.images.pullPolicy | quote }}}
 - {name: SLIPWAY_OPERATOR_NETWORK_POLICIES, value: {{ .Values.networkPolicies.enabled | quote }}}
 - {name: SLIPWAY_OPERATOR_RETENTION_GRACE, value: {{ .Values.retention.grace | quote }}}

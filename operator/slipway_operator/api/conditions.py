@@ -46,6 +46,7 @@ class Reason(StrEnum):
     CIRCULAR_REFERENCE = "CircularReference"
     CONFIG_ERROR = "ConfigError"
     GATE_REFUSED = "GateRefused"
+    CONVERSION_MISMATCH = "ConversionMismatch"
     RESTART_LIMIT_EXCEEDED = "RestartLimitExceeded"
     NO_PROGRESS = "NoProgress"
     OOM_KILLED = "OOMKilled"

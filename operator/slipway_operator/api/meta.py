@@ -31,11 +31,14 @@ class Reference(SpecModel):
     name: Name = Field(description="Name of the object, in the same namespace.")
 
 
+ModelUri = Annotated[str, Field(pattern=r"^(s3|https|http|pvc)://.+$", max_length=1024)]
+
+
 class ModelSource(SpecModel):
     """Where a model comes from: another object's artifact, or a URI. Exactly one."""
 
     from_: Reference | None = Field(None, alias="from", description="Another object's artifact, always its newest.")
-    uri: Annotated[str, Field(pattern=r"^(s3|https|http|pvc)://.+$", max_length=1024)] | None = Field(
+    uri: ModelUri | None = Field(
         None, description="An artifact (<store>/manifests/<sha256>), a package folder, or a ready .onnx file."
     )
     secret_name: Name | None = Field(

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from slipway_operator.api.meta import Condition, Failure, ModelSource, PodTemplate
+from slipway_operator.api.meta import Condition, Failure, ModelSource, ModelUri, PodTemplate
 from slipway_runtime.spec.base import Name, PositiveDecimal, SpecModel
+from slipway_runtime.spec.convert import ConvertSpec
 from slipway_runtime.spec.summary import Digest, Metrics
 
 
@@ -44,10 +45,20 @@ class AccessLog(SpecModel):
     sample: PositiveDecimal = Field(description='Share of the requests, evenly spread: "0.01" is every hundredth.')
 
 
+class ServedModel(ModelSource, ConvertSpec):
+    """Where a served model comes from, and how its file becomes one when another library wrote it."""
+
+    uri: ModelUri | None = Field(
+        None,
+        description="An artifact (<store>/manifests/<sha256>), a package folder, a ready .onnx file, or a file of "
+        "another library: .pkl, .joblib, .keras, .h5, .pt2, .pt, .ubj, … Such a library's folder needs format.",
+    )
+
+
 class ModelServiceSpec(SpecModel):
     """Which model to serve, and how."""
 
-    model: ModelSource = Field(description="The model to serve.")
+    model: ServedModel = Field(description="The model to serve.")
     replicas: int = Field(
         1,
         ge=0,

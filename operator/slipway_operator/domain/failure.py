@@ -13,7 +13,7 @@ from slipway_operator.domain.conditions import shorten
 from slipway_operator.domain.observed import ContainerStatus, Pod, Terminated, find
 from slipway_operator.domain.times import stamp
 from slipway_runtime.spec.exit import ExitCode
-from slipway_runtime.spec.summary import Summary
+from slipway_runtime.spec.summary import Outcome, Summary
 
 FREE_REASONS = frozenset({Reason.PREEMPTED, Reason.NODE_LOST, Reason.ATTEMPT_LOST, Reason.RESULT_LOST})
 """Ends of an attempt that are nobody's fault and so not counted."""
@@ -57,7 +57,7 @@ class Ended:
     @property
     def permanent(self) -> bool:
         """Whether another attempt can only end the same way."""
-        return self.reason in {Reason.CONFIG_ERROR, Reason.GATE_REFUSED}
+        return self.reason in {Reason.CONFIG_ERROR, Reason.GATE_REFUSED, Reason.CONVERSION_MISMATCH}
 
 
 def summary_of(pods: Iterable[Pod]) -> Summary | None:
@@ -124,6 +124,7 @@ def first_failure(pods: Iterable[Pod], now: datetime) -> Ended | None:
 _ORDER = (
     Reason.CONFIG_ERROR,
     Reason.GATE_REFUSED,
+    Reason.CONVERSION_MISMATCH,
     Reason.NODE_LOST,
     Reason.PREEMPTED,
     Reason.EVICTED,
@@ -185,6 +186,9 @@ def container_failure(pod: Pod, container: ContainerStatus, ended: Terminated) -
         text = f"Container {container.name} cannot be started: {words or 'its command or image is wrong'}"
         return Ended(Reason.CONFIG_ERROR, text, pod.name, ended.exit_code)
     reason = _CODES.get(ended.exit_code, Reason.CRASHED)
+    summary = parse_summary(ended.message)
+    if reason is Reason.GATE_REFUSED and summary is not None and summary.outcome is Outcome.CONVERSION_MISMATCH:
+        reason = Reason.CONVERSION_MISMATCH
     text = words or f"Container {container.name} ended with exit code {ended.exit_code} and said nothing."
     if reason is Reason.CRASHED and words:
         text = f"Exit code {ended.exit_code}: {words}"

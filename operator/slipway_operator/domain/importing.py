@@ -39,7 +39,11 @@ class Importing:
 
 def import_run(source: Foreign) -> str:
     """Identity of an import: what the URI held when it was first imported stays, until the URI is another."""
-    return fingerprint({"kind": "Import", "uri": source.uri, "secretName": source.secret_name}, RUN_LENGTH)
+    parts: dict[str, Any] = {"kind": "Import", "uri": source.uri, "secretName": source.secret_name}
+    if source.convert is not None:
+        # Other settings, a permission among them, are another import: the one before may have failed for want of them.
+        parts["convert"] = source.convert.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return fingerprint(parts, RUN_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Import:
             attempt,
             uri=source.uri,
             secret_name=source.secret_name,
+            convert=source.convert,
         )
         return Importing(_IMPORTING, TargetState.IMPORTING, attempt, apply=(job,), failure=failure)
 
@@ -114,7 +119,10 @@ class Import:
     def _ended(self, attempt: int, ended: Ended) -> Importing:
         failure = as_failure(ended, self.before, self.now, attempt=attempt)
         if ended.permanent:
-            text = f"{self.source.uri} cannot be imported: {ended.message} Correct it and name it by another URI."
+            remedy = "Correct it and name it by another URI."
+            if self.source.convert is not None:
+                remedy = "Correct spec.model, or correct the file and name it by another URI."
+            text = f"{self.source.uri} cannot be imported: {ended.message} {remedy}"
             return Importing(stuck(ended.reason, text), TargetState.FAILED, attempt, failure=failure)
         left = FREE_DELAY if ended.free else delay(attempt)
         if failure is self.before:

@@ -59,6 +59,7 @@ class Settings:
 
     train_image: str
     serve_image: str
+    convert_image: str = "slipway-convert"
     image_pull_policy: str = "IfNotPresent"
     operator_namespace: str = "slipway-system"
     store_secret: str = STORE_SECRET

@@ -10,10 +10,11 @@ from slipway_operator.api.compressionjob import CompressionJobSpec, CompressionJ
 from slipway_operator.api.conditions import ConditionType, Reason
 from slipway_operator.api.job import JobSpec, JobStatus
 from slipway_operator.api.meta import ModelSource, Reference, SourceKind
-from slipway_operator.api.modelservice import Lineage
+from slipway_operator.api.modelservice import Lineage, ServedModel
 from slipway_operator.domain.conditions import find, holds
 from slipway_operator.domain.parsing import read_status
 from slipway_operator.domain.planning import Kind, RawObject
+from slipway_runtime.spec.convert import ConvertSpec, wants_conversion
 from slipway_runtime.spec.summary import Metrics
 
 LINEAGE_LIMIT = 8
@@ -44,6 +45,8 @@ class Foreign:
 
     uri: str
     secret_name: str | None = None
+    convert: ConvertSpec | None = None
+    """How its file becomes a model; None where it is one as it is."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,15 @@ def resolve(source: ModelSource, sources: Sources, asker: tuple[str, str]) -> Re
     uri = source.uri or ""
     digest = uri_digest(uri)
     if digest is None:
-        return Foreign(uri, source.secret_name)
+        return Foreign(uri, source.secret_name, _conversion(uri, source))
     return Resolved(digest, uri, source.secret_name)
+
+
+def _conversion(uri: str, source: ModelSource) -> ConvertSpec | None:
+    if not isinstance(source, ServedModel):
+        return None
+    spec = ConvertSpec(**{name: getattr(source, name) for name in ConvertSpec.model_fields})
+    return spec if wants_conversion(uri, spec) else None
 
 
 def uri_digest(uri: str) -> str | None:

@@ -9,6 +9,7 @@ from slipway_runtime.artifact.manifest import (
     Lineage,
     Manifest,
     Signature,
+    SourceLineage,
     Task,
     TensorSpec,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Lineage",
     "Manifest",
     "Signature",
+    "SourceLineage",
     "Task",
     "TensorSpec",
     "fetch",

@@ -14,6 +14,7 @@ from slipway_runtime.run.context import RunContext
 from slipway_runtime.run.errors import ConfigError
 from slipway_runtime.run.logs import configure_logging
 from slipway_runtime.run.program import run_program
+from slipway_runtime.spec.convert import ConvertSpec, wants_conversion
 from slipway_runtime.spec.summary import Summary
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ def import_model(context: RunContext, source: str | None, *, secret_name: str | 
     """
     if not source:
         raise ConfigError("no source: give --source URI (in a pod: SLIPWAY_SOURCE)")
+    if wants_conversion(source, ConvertSpec()):
+        raise ConfigError(f"{source}: is neither an .onnx file nor a package; convert it with slipway-convert")
     with tempfile.TemporaryDirectory(prefix="slipway-import-") as scratch:
         package = Path(scratch) / "package"
         manifest = obtain(source, package, context.mounts, secret_name=secret_name)

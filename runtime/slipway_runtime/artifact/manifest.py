@@ -78,11 +78,23 @@ class DatasetLineage(SpecModel):
     seed: int | None = Field(None, description="Seed of the split.")
 
 
+class SourceLineage(SpecModel):
+    """Which file a model was converted from."""
+
+    uri: str = Field(max_length=1024)
+    digest: Digest = Field(description="Of the file's bytes; of a folder, of its files' names and bytes.")
+    format: str = Field(max_length=32, description="How the file was written.")
+    conversion: str = Field(
+        pattern=r"^[0-9a-f]{64}$", description="Hash of all that decides the result: file, settings and converters."
+    )
+
+
 class Lineage(SpecModel):
     """Where the model comes from. Nothing here differs between equal runs."""
 
     parents: tuple[Digest, ...] = Field(default=(), max_length=16)
     dataset: DatasetLineage | None = None
+    source: SourceLineage | None = None
     seed: int | None = None
     versions: dict[str, str] = Field(default_factory=dict, description="Libraries that made it.", max_length=32)
 

@@ -8,12 +8,13 @@ from pydantic import ConfigDict, Field, ValidationError
 from slipway_runtime.serve.errors import ConfigInvalid
 from slipway_runtime.serve.source import ModelSource
 from slipway_runtime.spec.base import Name, SpecModel
+from slipway_runtime.spec.convert import ConvertSpec, wants_conversion
 
 _KUBERNETES_ONLY = frozenset({"replicas", "podTemplate"})
 _UNNAMED = "model"
 
 
-class _Model(SpecModel):
+class _Model(ConvertSpec):
     uri: str = Field(max_length=1024)
     secret_name: Name | None = None
 
@@ -66,7 +67,12 @@ def _parse(spec: Any, name: str, path: Path) -> tuple[ModelSource, tuple[str, ..
         parsed = ServeSpec.model_validate(kept)
     except ValidationError as error:
         raise ConfigInvalid(f"--spec {path}: {_first(error, 'spec')}") from error
-    return ModelSource(name, parsed.model.uri, parsed.model.secret_name), ignored
+    model = parsed.model
+    if wants_conversion(model.uri, ConvertSpec(**{key: getattr(model, key) for key in ConvertSpec.model_fields})):
+        raise ConfigInvalid(
+            f"--spec {path}: {model.uri} must be converted first: run slipway-convert on it, and serve what that writes"
+        )
+    return ModelSource(name, model.uri, model.secret_name), ignored
 
 
 def _name(document: dict[str, Any], path: Path) -> str:

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     PUBLISHED = "Published"
     CONFIG_ERROR = "ConfigError"
     GATE_REFUSED = "GateRefused"
+    CONVERSION_MISMATCH = "ConversionMismatch"
     RETRY = "Retry"
     PREEMPTED = "Preempted"
     CRASHED = "Crashed"

@@ -22,7 +22,7 @@ def helm(cluster: Cluster, *words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("folder", ["digits", "tabular", "own-program"])
+@pytest.mark.parametrize("folder", ["digits", "tabular", "own-program", "formats"])
 def test_examples_are_accepted(cluster: Cluster, folder: str) -> None:
     for path in sorted((ROOT / "examples" / folder).glob("*.yaml")):
         assert "(server dry run)" in cluster.kubectl("apply", "--dry-run=server", "-f", str(path))

@@ -40,9 +40,39 @@ VALID = {
     "smallest service": service(),
     "service of a URI with a Secret": service(model={"uri": "s3://b/manifests/x", "secretName": "mine"}),
     "service scaled to zero": service(replicas=0),
+    "service of a file to convert": service(
+        model={"uri": "s3://b/m.pt", "inputShape": [3, 8], "classes": ["a"], "samples": {"uri": "pvc://c/x.npz"}}
+    ),
+    "service of a pickle": service(model={"uri": "s3://b/m.pkl", "allowPickle": True}),
+    "service of a file that only looks like a pickle": service(model={"uri": "s3://b/m.pkl", "format": "lightgbm"}),
 }
 
 INVALID: dict[str, tuple[dict[str, Any], str]] = {
+    "format of another object's model": (
+        service(model={"from": TRAINED, "format": "keras"}),
+        (
+            "spec.model: Invalid value: format, allowPickle, samples, inputShape and classes are about a file:"
+            " they go with uri"
+        ),
+    ),
+    "pickle by its ending": (
+        service(model={"uri": "s3://b/m.joblib"}),
+        (
+            "spec.model: Invalid value: allowPickle: a pickle runs code when it is opened; set it to true if you trust"
+            " whoever made the file"
+        ),
+    ),
+    "pickle by its format": (
+        service(model={"uri": "s3://b/m.bin", "format": "sklearn"}),
+        (
+            "spec.model: Invalid value: allowPickle: files of scikit-learn are pickles, which run code; set it to true"
+            " if you trust their maker"
+        ),
+    ),
+    "samples on no machine of the cluster": (
+        service(model={"uri": "s3://b/m.pt2", "samples": {"uri": "file:///x.npz"}}),
+        "spec.model.samples: Invalid value: uri: use s3://bucket/key, https://… or pvc://claim/path",
+    ),
     "long name": (
         training("a" * 41),
         (

@@ -166,6 +166,7 @@ def test_images_by_registry_tag_and_digest() -> None:
     }
     items = template(json_values=json.dumps(values))
     assert environment(items)["SLIPWAY_OPERATOR_SERVE_IMAGE"] == f"registry.example.com/team/slipway-serve@{digest}"
+    assert environment(items)["SLIPWAY_OPERATOR_CONVERT_IMAGE"].startswith("registry.example.com/team/slipway-convert:")
     images = {container["image"] for spec in pod_specs(items) for container in spec["containers"]}
     assert "registry.example.com/team/slipway-operator:7" in images
 

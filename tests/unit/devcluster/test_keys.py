@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -76,6 +77,22 @@ def test_operator_code_is_no_input_of_the_runtimes() -> None:
     for image in IMAGES:
         if image.dockerfile == "runtime/Dockerfile":
             assert not any(name.startswith("operator") for name in image.inputs)
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_every_image_has_its_target_and_its_files(image: Image) -> None:
+    root = Path(__file__).resolve().parents[3]
+    dockerfile = (root / image.dockerfile).read_text()
+    (stage,) = re.findall(rf"^FROM .* AS {image.target}$\n(?:.*\n(?!FROM ))*.*\n?", dockerfile, re.MULTILINE)
+    assert 'ENTRYPOINT ["' in stage
+    assert re.search(r"^USER 65532(:65532)?$", stage, re.MULTILINE)
+    assert image_key(root, image, ["base"])
+    for source in re.findall(r"^COPY (requirements/\S+)", stage, re.MULTILINE):
+        assert source in image.inputs
+
+
+def test_converters_are_built_on_request_only() -> None:
+    assert [image.name for image in IMAGES if image.on_request] == ["slipway-convert"]
 
 
 def test_chain_ids_as_in_the_oci_image_specification() -> None:

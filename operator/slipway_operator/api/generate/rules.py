@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from slipway_operator.api.meta import ModelSource, Output, Toleration
-from slipway_operator.api.modelservice import AccessLog, Autoscaling, AutoscalingTarget
+from slipway_operator.api.modelservice import AccessLog, Autoscaling, AutoscalingTarget, ServedModel
 from slipway_operator.api.trainingjob import TrainingJobSpec
 from slipway_runtime.spec.compress import CompressionPass, CompressSpec, Quantize
+from slipway_runtime.spec.convert import PICKLE_ENDINGS, SampleSource
 from slipway_runtime.spec.dataset import DatasetSource
 from slipway_runtime.spec.gate import CompressionGate, MetricBound, MetricDrop
 from slipway_runtime.spec.train import Recipe, RecipeChoice, TrainSpec, Validation
@@ -118,6 +119,33 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
     ),
     Autoscaling: (Rule("self.min <= self.max", "min: must not be above max"),),
     AutoscalingTarget: (Rule("has(self.concurrency) != has(self.cpu)", "set exactly one of concurrency and cpu"),),
+    ServedModel: (
+        Rule(
+            "has(self.uri) || ((!has(self.format) || self.format == 'auto') && (!has(self.allowPickle) || "
+            "!self.allowPickle) && !has(self.samples) && !has(self.inputShape) && !has(self.classes))",
+            "format, allowPickle, samples, inputShape and classes are about a file: they go with uri",
+        ),
+        Rule(
+            "!has(self.format) || self.format != 'sklearn' || (has(self.allowPickle) && self.allowPickle)",
+            "allowPickle: files of scikit-learn are pickles, which run code; set it to true if you trust their maker",
+        ),
+        Rule(
+            "!has(self.uri) || (has(self.format) && self.format != 'auto') || "
+            "(has(self.allowPickle) && self.allowPickle) || "
+            f"!{_one_of(PICKLE_ENDINGS)}.exists(e, self.uri.endsWith(e))",
+            "allowPickle: a pickle runs code when it is opened; set it to true if you trust whoever made the file",
+        ),
+    ),
+    SampleSource: (
+        Rule(
+            "self.uri.matches('^(s3|https|http|pvc)://.+$')",
+            "uri: use s3://bucket/key, https://… or pvc://claim/path",
+        ),
+        Rule(
+            "!has(self.secretName) || self.uri.startsWith('s3://')",
+            "secretName: only an s3:// URI takes credentials; drop secretName",
+        ),
+    ),
     MetricBound: (
         Rule("has(self.min) || has(self.max)", "set min, max or both"),
         Rule(

@@ -10,7 +10,7 @@ from slipway_operator.domain.planning import Key, Kind, Plan, RawObject, Setting
 from slipway_runtime.spec.progress import Progress
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-SETTINGS = Settings(train_image="train:1", serve_image="serve:1")
+SETTINGS = Settings(train_image="train:1", serve_image="serve:1", convert_image="convert:1")
 NAMESPACE = "team"
 READY_STORE = StoreAccess(ready=True, uri="s3://slipway-team/")
 HEX = "a" * 64

@@ -13,6 +13,7 @@ from slipway_operator.domain.observed import Deployment, Job, Pod
 from slipway_operator.domain.planning import RawObject
 from slipway_operator.domain.waiting import pod_trouble, refused
 
+MISMATCH = json.dumps({"outcome": "ConversionMismatch", "message": "output at [3]: difference 0.02"})
 GATE = json.dumps({"outcome": "GateRefused", "message": "accuracy 0.91 is below 0.95"})
 DISRUPTED = ({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"},)
 TAINTED = ({"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"},)
@@ -27,6 +28,10 @@ FAILURES: dict[str, tuple[list[RawObject], tuple[Reason, str, bool] | None]] = {
     "nothing failed": ([pod("p0", phase="Running")], None),
     "a good end is no failure": ([pod("p0", phase="Succeeded", containers=(ended(0),))], None),
     "configuration": ([failed(ended(64, "no column y"))], (Reason.CONFIG_ERROR, "no column y", False)),
+    "a conversion that answers otherwise": (
+        [failed(ended(65, MISMATCH))],
+        (Reason.CONVERSION_MISMATCH, "difference 0.02", False),
+    ),
     "gate, in the summary's words": ([failed(ended(65, GATE))], (Reason.GATE_REFUSED, "below 0.95", False)),
     "retry": ([failed(ended(75, "store is away"))], (Reason.RETRY, "store is away", False)),
     "preempted is free": ([failed(ended(76, "saved"))], (Reason.PREEMPTED, "saved", True)),
@@ -71,7 +76,7 @@ def test_first_failure(name: str) -> None:
     reason, words, free = expected
     assert (found.reason, found.free) == (reason, free)
     assert words in found.message
-    assert found.permanent == (reason in {Reason.CONFIG_ERROR, Reason.GATE_REFUSED})
+    assert found.permanent == (reason in {Reason.CONFIG_ERROR, Reason.GATE_REFUSED, Reason.CONVERSION_MISMATCH})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A ModelService: what serves, what should, and why it does not."""
 
+import json
 from typing import Any
 
 import pytest
@@ -344,6 +345,77 @@ def test_an_import_that_cannot_succeed_says_so() -> None:
     assert "not a model" in condition(plan)[2]
     assert told(plan)["target"]["state"] == "Failed"
     assert told(plan)["target"]["lastFailure"]["exitCode"] == 64
+
+
+CONVERTED: Body = {
+    "model": {
+        "uri": "s3://models/tickets.joblib",
+        "secretName": "mine",
+        "allowPickle": True,
+        "samples": {"uri": "pvc://samples/texts.txt"},
+    }
+}
+
+
+def started_by(spec: Body) -> Body:
+    (job_,) = applied(serve(spec=spec), "Job")
+    return job_
+
+
+def test_another_librarys_file_is_converted_in_the_image_that_can() -> None:
+    found = started_by(CONVERTED)["spec"]["template"]["spec"]
+    (container,) = found["containers"]
+    assert (container["image"], container["command"]) == ("convert:1", ["slipway-convert"])
+    assert container["resources"]["limits"]["memory"] == "4Gi"
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["SLIPWAY_SOURCE"] == "s3://models/tickets.joblib"
+    assert json.loads(environment["SLIPWAY_SPEC"]) == {
+        "allowPickle": True,
+        "classes": [],
+        "format": "auto",
+        "samples": {"uri": "pvc://samples/texts.txt"},
+    }
+    volumes = json.dumps(found["volumes"])
+    assert '"secretName": "mine"' in volumes
+    assert '"claimName": "samples"' in volumes
+
+
+@pytest.mark.parametrize(
+    ("model", "image"),
+    [
+        ({"uri": "s3://models/net.onnx"}, "serve:1"),
+        ({"uri": "s3://models/package"}, "serve:1"),
+        ({"uri": "s3://models/net.onnx", "format": "auto", "allowPickle": False}, "serve:1"),
+        ({"uri": "s3://models/net.keras"}, "convert:1"),
+        ({"uri": "s3://models/saved", "format": "tensorflow"}, "convert:1"),
+        ({"uri": "s3://models/net.onnx", "classes": ["a", "b"]}, "convert:1"),
+    ],
+)
+def test_which_image_imports(model: Body, image: str) -> None:
+    (container,) = started_by({"model": model})["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == image
+
+
+def test_a_permission_is_another_import_and_a_default_is_not() -> None:
+    refused = {"model": {**CONVERTED["model"], "allowPickle": False}}
+    assert started_by(CONVERTED)["metadata"]["name"] != started_by(refused)["metadata"]["name"]
+    spelled = {"model": {**RAW["model"], "format": "auto", "allowPickle": False, "classes": []}}
+    assert started_by(spelled)["metadata"]["name"] == name(1)
+
+
+def test_a_conversion_that_cannot_succeed_says_what_to_correct() -> None:
+    run = started_by(CONVERTED)["metadata"]["labels"]["slipway.dev/run"]
+    summary = json.dumps(
+        {"outcome": "ConversionMismatch", "message": "output probabilities at [3, 1]: difference 0.02"}
+    )
+    plan = serve(
+        spec=CONVERTED,
+        jobs=(job("digits-import-x-1", run, 1, "Failed"),),
+        pods=(pod("i", run, 1, phase="Failed", containers=(ended(65, summary),)),),
+    )
+    assert condition(plan)[1] == "ConversionMismatch"
+    assert "at [3, 1]" in condition(plan)[2]
+    assert "Correct spec.model" in condition(plan)[2]
 
 
 def test_an_import_is_tried_again_with_back_off() -> None:

@@ -113,3 +113,12 @@ def test_import_without_source(tmp_path: Path) -> None:
     code, summary = ended(caught, tmp_path)
     assert code == 64
     assert "give --source URI" in summary.message
+
+
+@pytest.mark.usefixtures("credentials")
+def test_import_of_another_librarys_file_names_the_program_that_takes_it(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        import_main(["--source", f"{STORE}/raw/model.pkl"])
+    code, summary = ended(caught, tmp_path)
+    assert code == 64
+    assert "convert it with slipway-convert" in summary.message

@@ -101,6 +101,14 @@ def test_artifact_uri(tmp_path: Path, iris: tuple[Path, str]) -> None:
         }
 
 
+def test_a_file_of_another_library_must_be_converted_first(tmp_path: Path) -> None:
+    manifest = tmp_path / "service.yaml"
+    manifest.write_text("kind: ModelService\nmetadata: {name: m}\nspec: {model: {uri: s3://b/m.keras}}\n")
+    with started(tmp_path, "--spec", str(manifest)) as served:
+        assert served.wait() == ExitCode.CONFIG_ERROR
+        assert "run slipway-convert on it" in served.log_text()
+
+
 def test_spec_of_a_model_service(tmp_path: Path, iris: tuple[Path, str]) -> None:
     manifest = tmp_path / "service.yaml"
     manifest.write_text(

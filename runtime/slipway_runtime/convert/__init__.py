@@ -1,0 +1,1 @@
+"""Model files of other libraries, as ordinary artifacts: recognised, converted to ONNX, compared with their source."""

@@ -1,0 +1,3 @@
+from tests.store_gateway import store_gateway
+
+__all__ = ["store_gateway"]
