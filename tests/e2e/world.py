@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import httpx
+import numpy as np
 import yaml
 
 from slipway_demo.install import SYSTEM_NAMESPACE, Target
 from slipway_demo.progress import condition, describe, is_current
 from slipway_devcluster import CommandError
+from slipway_runtime.serve.grpc import inference_pb2 as pb
 
 POLL_SECONDS = 0.5
 
@@ -99,6 +102,11 @@ class World:
         spec = self.get("service", service)["spec"]
         return f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
 
+    def grpc_address(self, service: str) -> tuple[str, int]:
+        """Host and port at which a Service speaks gRPC."""
+        spec = self.get("service", service)["spec"]
+        return spec["clusterIP"], next(int(port["port"]) for port in spec["ports"] if port["name"] == "grpc")
+
     def predict(self, service: str, rows: list[Any]) -> list[Any]:
         reply = httpx.post(f"{self.address(service)}/predict", json={"input_data": rows}, timeout=30)
         reply.raise_for_status()
@@ -107,31 +115,66 @@ class World:
 
     @contextmanager
     def load(self, service: str, rows: list[Any], per_second: float) -> Iterator[Load]:
-        """Send requests at a steady rate on fresh connections while the block runs, and record every failure."""
-        url = f"{self.address(service)}/predict"
-        body = json.dumps({"input_data": rows})
+        """Ask at a steady rate while the block runs, and record every failure.
+
+        HTTP on fresh connections, which are where clients lose requests to pods that leave; gRPC on one that lasts, which
+        is where its clients do.
+        """
         result, stop = Load(), threading.Event()
 
-        def send() -> None:
+        def send(ask: Callable[[], str | None]) -> None:
             while not stop.wait(1 / per_second):
-                try:
-                    reply = httpx.post(url, content=body, headers={"content-type": "application/json"}, timeout=10)
-                    if reply.status_code == httpx.codes.OK:
-                        result.answered += 1
-                    else:
-                        result.failures.append(f"{reply.status_code} {reply.text[:200]}")
-                except httpx.HTTPError as error:
-                    result.failures.append(repr(error))
+                failure = ask()
+                if failure is None:
+                    result.answered += 1
+                else:
+                    result.failures.append(failure)
 
-        threads = [threading.Thread(target=send) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield result
-        finally:
-            stop.set()
+        host, port = self.grpc_address(service)
+        with grpc.insecure_channel(f"{host}:{port}") as channel:
+            asks = (self._over_http(service, rows), self._over_grpc(service, rows, channel))
+            threads = [threading.Thread(target=send, args=(ask,)) for ask in asks]
             for thread in threads:
-                thread.join()
+                thread.start()
+            try:
+                yield result
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
+
+    def _over_http(self, service: str, rows: list[Any]) -> Callable[[], str | None]:
+        url, body = f"{self.address(service)}/predict", json.dumps({"input_data": rows})
+
+        def ask() -> str | None:
+            try:
+                reply = httpx.post(url, content=body, headers={"content-type": "application/json"}, timeout=10)
+            except httpx.HTTPError as error:
+                return repr(error)
+            return None if reply.status_code == httpx.codes.OK else f"{reply.status_code} {reply.text[:200]}"
+
+        return ask
+
+    def _over_grpc(self, service: str, rows: list[Any], channel: grpc.Channel) -> Callable[[], str | None]:
+        (spec,) = httpx.get(f"{self.address(service)}/v2/models/{service}", timeout=10).json()["inputs"]
+        shape = [len(rows), *spec["shape"][1:]]
+        tensor = pb.ModelInferRequest.InferInputTensor(name=spec["name"], datatype=spec["datatype"], shape=shape)
+        content = np.array(rows, np.float32).tobytes()
+        request = pb.ModelInferRequest(model_name=service, inputs=[tensor], raw_input_contents=[content])
+        call: grpc.UnaryUnaryMultiCallable[pb.ModelInferRequest, pb.ModelInferResponse] = channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelInfer",
+            request_serializer=pb.ModelInferRequest.SerializeToString,
+            response_deserializer=pb.ModelInferResponse.FromString,
+        )
+
+        def ask() -> str | None:
+            try:
+                call(request, timeout=10)
+            except grpc.RpcError as error:
+                return f"{error.code()} {error.details()}"
+            return None
+
+        return ask
 
     def operator_pods(self) -> list[str]:
         pods = self.target.get(

@@ -16,7 +16,7 @@ from slipway_runtime.serve.repository import ModelRepository
 class Inferences:
     """Begins inferences of all protocols, which so run together; used on the event loop only.
 
-    ``calls`` are those of gRPC that are being answered; HTTP's are counted by its connections.
+    ``calls`` are those of gRPC that are being answered, of ``calls_begun`` in all; connections count HTTP's.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Inferences:
         self.repository = repository
         self.accounts = accounts
         self.admission = admission
-        self.calls = 0
+        self.calls = self.calls_begun = 0
         self._executor = executor
         self._batcher = Batcher()
 

@@ -58,6 +58,7 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> None:
         drain_timeout=options.drain_timeout,
         max_body=options.max_body_mib * _MEBIBYTE,
         grpc_max_message=options.grpc_max_message_mib * _MEBIBYTE,
+        grpc_connection_age=options.grpc_connection_age,
         max_batch=options.max_batch,
         admin=options.admin,
         tls=options.tls,
@@ -111,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--max-body-mib", type=_positive, default=256, metavar="MIB", help="largest body over HTTP (default: 256)"
+    )
+    parser.add_argument(
+        "--grpc-connection-age",
+        type=_age,
+        default=20.0,
+        metavar="SECONDS",
+        help="after so long a gRPC connection's client is asked to open another one; what runs on it runs on "
+        "(default: 20)",
     )
     parser.add_argument(
         "--grpc-max-message-mib",
@@ -188,6 +197,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
     return int(text)
+
+
+def _age(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds of at least 1")
+    return seconds
 
 
 def _share(text: str) -> float:

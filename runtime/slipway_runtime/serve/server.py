@@ -48,6 +48,7 @@ class ServerOptions:
     drain_timeout: float
     max_body: int
     grpc_max_message: int
+    grpc_connection_age: float
     max_batch: int
     admin: bool
     """Whether requests may load and unload models."""
@@ -92,7 +93,14 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
         front = GrpcFront(
             inferences,
             administration,
-            GrpcOptions(options.host, options.grpc_port, options.grpc_max_message, certificate, keys),
+            GrpcOptions(
+                options.host,
+                options.grpc_port,
+                options.grpc_max_message,
+                options.grpc_connection_age,
+                certificate,
+                keys,
+            ),
         )
         server = await _listen(application, connections, options, certificate)
         ticking = asyncio.create_task(connections.keep_time())

@@ -18,8 +18,9 @@ HTTP_PORT = 8080
 GRPC_PORT = 8081
 SERVICE_PORT = 80
 TLS_SERVICE_PORT = 443
-GRACE_SECONDS = 45
-"""More than the 5 s in which a stopping server still takes requests and the 20 s it gives those in flight."""
+GRACE_SECONDS = 60
+"""More than the 5 s in which a stopping server still takes requests, the 22 s until each gRPC connection is over, and
+the 20 s that it gives those in flight."""
 PROGRESS_DEADLINE_SECONDS = 600
 
 SERVE_DEFAULT = pods.Amounts(cpu_request="100m", cpu_limit="1", memory="512Mi")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.02
 # What an answer that was just given may take to be written.
 _LAST_WRITE_SECONDS = 0.5
+# The library lets connections grow older by up to a tenth, so that they do not end all at once.
+_AGE_JITTER = 1.1
+_QUIET_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class GrpcOptions:
     port: int
     max_message: int
     """Bytes."""
+    connection_age: float
+    """Seconds after which a connection's client is asked to open another one."""
     certificate: Certificate | None
     """Plain text without one."""
     keys: ApiKeys | None
@@ -64,21 +69,37 @@ class GrpcFront:
         await module.listen(server, self._options)
 
     async def leave(self, seconds: float) -> None:
-        """Take no new calls, tell clients so, and let those in flight end within ``seconds``.
+        """Once clients have gone elsewhere, take no new calls, and let those in flight end within ``seconds``.
 
         Streams that nothing is sent on end with them.
         """
         server, self._server = self._server, None
         if server is None:
             return
-        self._leaving.set()
         loop = asyncio.get_running_loop()
+        if seconds and self._inferences.calls_begun:
+            await self._until_quiet()
+        self._leaving.set()
         deadline = loop.time() + seconds
         stopping = asyncio.ensure_future(server.stop(seconds))
         while self._inferences.calls and not stopping.done() and loop.time() < deadline:  # noqa: ASYNC110 - keeps the hot path free of events
             await asyncio.sleep(_POLL_SECONDS)
         await server.stop(min(_LAST_WRITE_SECONDS, max(0.0, deadline - loop.time())))
         await stopping
+
+    async def _until_quiet(self) -> None:
+        """Answer calls until none has come for a moment, or every connection has reached its age.
+
+        A server that stops loses the calls that are on their way to it: the library cancels them. A connection that has
+        reached its age loses none: its client opens another, which leads elsewhere by now, and sends no more on this.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._options.connection_age * _AGE_JITTER
+        seen, since = self._inferences.calls_begun, loop.time()
+        while loop.time() < min(end, since + _QUIET_SECONDS):
+            await asyncio.sleep(_POLL_SECONDS)
+            if self._inferences.calls_begun != seen:
+                seen, since = self._inferences.calls_begun, loop.time()
 
 
 def _server_module() -> "ModuleType":

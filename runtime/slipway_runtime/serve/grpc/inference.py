@@ -74,6 +74,7 @@ class InferenceService:
 
     async def _answer(self, exchange: GrpcExchange) -> bytes | Exception:
         self._inferences.calls += 1
+        self._inferences.calls_begun += 1
         try:
             self._inferences.begin(exchange)
             return await exchange.reply

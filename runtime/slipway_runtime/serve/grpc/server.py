@@ -30,9 +30,6 @@ _OPTIONS = (
     # first loses a call.
     ("grpc.keepalive_time_ms", 60 * _SECOND),
     ("grpc.keepalive_timeout_ms", 20 * _SECOND),
-    # A connection is asked to end now and then (calls that run on it do run on), so that new pods and changed weights
-    # get their share of clients that never reconnect by themselves.
-    ("grpc.max_connection_age_ms", 30 * 60 * _SECOND),
 )
 
 
@@ -40,7 +37,15 @@ def new_server(
     inferences: Inferences, administration: Administration, leaving: asyncio.Event, options: GrpcOptions
 ) -> grpc.aio.Server:
     """A server of all services that does not listen yet. Whoever stops it sets ``leaving`` before."""
-    server = grpc.aio.server(options=(*_OPTIONS, ("grpc.max_receive_message_length", options.max_message)))
+    server = grpc.aio.server(
+        options=(
+            *_OPTIONS,
+            ("grpc.max_receive_message_length", options.max_message),
+            # Its calls run on. So new pods and changed weights get their share of clients that never reconnect by
+            # themselves, and a server that leaves is rid of its clients before it goes.
+            ("grpc.max_connection_age_ms", round(options.connection_age * _SECOND)),
+        )
+    )
     services = {
         inference.SERVICE: inference.InferenceService(inferences, administration, leaving).handlers(),
         health.SERVICE: health.HealthService(inferences.repository).handlers(),

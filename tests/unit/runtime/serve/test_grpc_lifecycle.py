@@ -16,12 +16,14 @@ import pytest
 from tests.unit.runtime.serve.calls import Calls, connected, raw, refused, row
 from tests.unit.runtime.serve.models import write_slow
 from tests.unit.runtime.serve.process import Served, started
+from tests.unit.runtime.serve.switch import Switch
 
 from slipway_runtime.serve.grpc import health_pb2
 from slipway_runtime.serve.grpc import inference_pb2 as pb
 from slipway_runtime.spec.exit import ExitCode
 
 HEALTH = health_pb2.HealthCheckResponse
+LEAVING = ("--drain-grace", "1", "--grpc-connection-age", "1")
 
 
 def slow(rows: int) -> pb.ModelInferRequest:
@@ -123,7 +125,7 @@ def test_calls_of_both_protocols_run_together(calls: Calls, client: httpx.Client
 def test_drain_finishes_what_is_in_flight_and_takes_no_more(tmp_path: Path) -> None:
     write_slow(tmp_path / "slow.onnx", size=256, repeats=20)
     with (
-        started(tmp_path, "--model", f"slow={tmp_path / 'slow.onnx'}", "--drain-grace", "1") as served,
+        started(tmp_path, "--model", f"slow={tmp_path / 'slow.onnx'}", *LEAVING) as served,
         connected(served.target) as calls,
         connected(served.target) as others,
     ):
@@ -176,9 +178,41 @@ def test_drain_under_load_fails_no_call(tmp_path: Path, iris: tuple[Path, str]) 
         assert served.wait() == ExitCode.DONE
 
 
+def test_a_rolling_update_fails_no_call_of_clients_that_never_stop(tmp_path: Path, iris: tuple[Path, str]) -> None:
+    """Clients that know nothing of readiness and keep their connection."""
+    words = ("--model", f"iris={iris[0]}", "--drain-grace", "1", "--grpc-connection-age", "2")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    stop = threading.Event()
+
+    def ask() -> int:
+        answered = 0
+        with connected(switch.target) as calls:
+            while not stop.is_set():
+                assert calls.infer(row()).outputs
+                answered += 1
+        return answered
+
+    with started(tmp_path / "old", *words) as old, started(tmp_path / "new", *words) as new:
+        old.wait_ready()
+        new.wait_ready()
+        with Switch(old.grpc_port) as switch, ThreadPoolExecutor(6) as pool:
+            asking = [pool.submit(ask) for _ in range(6)]
+            time.sleep(1)
+            # The endpoints change while the old one is still in its grace, as in a cluster.
+            old.terminate()
+            switch.to = new.grpc_port
+            assert old.wait() == ExitCode.DONE
+            time.sleep(1)
+            stop.set()
+            answered = [future.result(30) for future in asking]
+    assert min(answered) > 100
+    assert switch.taken == {old.grpc_port, new.grpc_port}
+
+
 def test_a_stream_ends_when_the_server_leaves(tmp_path: Path, iris: tuple[Path, str]) -> None:
     with (
-        started(tmp_path, "--model", f"iris={iris[0]}", "--drain-grace", "0.5") as served,
+        started(tmp_path, "--model", f"iris={iris[0]}", *LEAVING) as served,
         connected(served.target) as calls,
     ):
         served.wait_ready()
