@@ -117,8 +117,7 @@ class World:
     def load(self, service: str, rows: list[Any], per_second: float) -> Iterator[Load]:
         """Ask at a steady rate while the block runs, and record every failure.
 
-        HTTP on fresh connections, which are where clients lose requests to pods that leave; gRPC on one that lasts, which
-        is where its clients do.
+        HTTP on fresh connections and gRPC on one that lasts: there their clients lose requests to pods that leave.
         """
         result, stop = Load(), threading.Event()
 
