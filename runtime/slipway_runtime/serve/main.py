@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         help="gRPC port (default: 8081); 0: no gRPC",
     )
     parser.add_argument(
-        "--max-body-mib", type=_positive, default=256, metavar="MIB", help="largest body over HTTP (default: 256)"
+        "--max-body-mib", type=_positive, default=64, metavar="MIB", help="largest body over HTTP (default: 64)"
     )
     parser.add_argument(
         "--grpc-connection-age",
