@@ -2,15 +2,21 @@
 
 import base64
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import aiohttp
 from tests.e2e.world import World
 
 from slipway_demo.install import RELEASE, SYSTEM_NAMESPACE, Target
+from slipway_operator.cluster.gateway import Gateway
+from slipway_operator.cluster.sigv4 import Credentials
 from slipway_runtime.storage.store import Store
 from slipway_runtime.storage.uri import Mounts, open_uri
+
+REGION = "us-east-1"
+ANALYST = Credentials("analyst", "a-key-of-their-own")
 
 STORE_SERVICE = f"{RELEASE}-store"
 IN_CLUSTER = f"http://{STORE_SERVICE}.{SYSTEM_NAMESPACE}.svc:7070"
@@ -43,3 +49,19 @@ def keys(world: World) -> set[str]:
     values = secret_values(world.target, world.namespace, "slipway-store")
     with opened(values["uri"], {**values, "endpoint": endpoint(world.target)}) as store:
         return {entry.key for entry in store.list()}
+
+
+async def with_own_key(world: World, name: str, files: Iterable[Path], *, secret: str) -> None:
+    """Put files into a bucket that only its owner's key opens, and that key into a Secret of the namespace."""
+    root = secret_values(world.target, SYSTEM_NAMESPACE, "slipway-store-root")
+    async with aiohttp.ClientSession() as session:
+        administrator = Credentials(root["accessKeyId"], root["secretAccessKey"])
+        gateway = Gateway(session, endpoint(world.target), REGION, administrator)
+        await gateway.ensure_account(ANALYST)
+        await gateway.ensure_bucket(name, ANALYST.access_key)
+    key = {"region": REGION, "accessKeyId": ANALYST.access_key, "secretAccessKey": ANALYST.secret_key}
+    with opened(f"s3://{name}", {**key, "endpoint": endpoint(world.target)}) as store:
+        for file in files:
+            store.write(file.name, file)
+    literals = [f"--from-literal={one}={value}" for one, value in {**key, "endpoint": IN_CLUSTER}.items()]
+    world.kubectl("create", "secret", "generic", secret, *literals)
