@@ -1,6 +1,7 @@
 """``python -m tests.bench.serving``: measure and print a table."""
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -13,12 +14,16 @@ from tests.bench.serving.measure import (
     Load,
     bare_inference,
     import_seconds,
+    running,
     start_seconds,
     under_grpc_load,
     under_load,
 )
 from tests.bench.serving.model import FEATURES, request_bodies, write_mlp
+from tests.bench.serving.overload import TOGETHER, overload, peak
+from tests.unit.runtime.serve.models import write_slow
 
+OVERLOAD_ROWS = 16
 GRPC_ECHO = [sys.executable, "-m", "tests.bench.serving.grpc_echo"]
 ECHO = [sys.executable, "-m", "tests.bench.serving.echo"]
 
@@ -36,6 +41,7 @@ def main() -> None:
         serve = [sys.executable, "-c", "from slipway_runtime.serve.main import main; main()", "--model", f"m={model}"]
         _report_start(serve, model, options.rounds)
         _report_load(serve, model, options)
+        _report_overload(Path(folder))
 
 
 def _report_start(serve: list[str], model: Path, rounds: int) -> None:
@@ -81,6 +87,31 @@ def _report_load(serve: list[str], model: Path, options: argparse.Namespace) -> 
 def _keep(best: dict[str, Load], name: str, load: Load) -> None:
     if name not in best or load.cpu_microseconds < best[name].cpu_microseconds:
         best[name] = load
+
+
+def _report_overload(folder: Path) -> None:
+    """One core serves a model that takes some milliseconds; clients have the other."""
+    model = folder / "slow.onnx"
+    write_slow(model, size=512, repeats=20)
+    serve = [sys.executable, "-c", "from slipway_runtime.serve.main import main; main()", "--model", f"m={model}"]
+    tensor = {"name": "input", "shape": [OVERLOAD_ROWS, 1], "datatype": "FP32", "data": [1.0] * OVERLOAD_ROWS}
+    body = json.dumps({"inputs": [tensor]}).encode()
+    with running(["env", "SLIPWAY_CPUS=1", *serve]) as server:
+        url = f"http://127.0.0.1:{server.port}/v2/models/m/infer"
+        most = peak(url, body)
+        print(
+            f"\na model of {1000 / most:.0f} ms on one core; {TOGETHER} clients that wait get {most:.0f} answers a second\n"
+        )
+        print(
+            "| offered, requests/s | answered well/s | of the peak | refused with 429/s | failed | p99 of the good, s |"
+        )
+        print("|---|---|---|---|---|---|")
+        for share in (0.8, 1.5, 3.0):
+            found = overload(url, body, share * most)
+            print(
+                f"| {found.offered:.0f} ({share:g} times the peak) | {found.good:.0f} | {found.good / most:.0%} "
+                f"| {found.refused:.0f} | {found.failed} | {found.p99:.2f} |"
+            )
 
 
 if __name__ == "__main__":

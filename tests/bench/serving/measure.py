@@ -39,7 +39,7 @@ class Load:
 
 def start_seconds(command: list[str]) -> tuple[float, float]:
     """Seconds from starting the process to the first 200 of readiness, and its resident megabytes then."""
-    with _running(command) as server:
+    with running(command) as server:
         return server.seconds, _resident_megabytes(server.pid)
 
 
@@ -60,19 +60,19 @@ def bare_inference(model: Path) -> float:
 
 def under_load(command: list[str], path: str, bodies: list[bytes], requests: int, connections: int) -> Load:
     """CPU per request of a fresh server, after a warm-up, with the load coming from another process."""
-    with _running(command) as server:
+    with running(command) as server:
         asking = ["load", "--port", str(server.port), "--path", path, "--connections", str(connections)]
         return _measured(server, asking, b"\n".join(bodies), requests)
 
 
 def under_grpc_load(command: list[str], requests: int, in_flight: int) -> Load:
     """The same over gRPC, on one connection."""
-    with _running(command) as server:
+    with running(command) as server:
         asking = ["grpc_load", "--port", str(server.grpc_port), "--in-flight", str(in_flight)]
         return _measured(server, asking, b"", requests)
 
 
-def _measured(server: "_Running", asking: list[str], content: bytes, requests: int) -> Load:
+def _measured(server: "Running", asking: list[str], content: bytes, requests: int) -> Load:
     _ask(asking, content, WARM_UP_REQUESTS)
     before = _cpu_seconds(server.pid)
     seconds, failed = _ask(asking, content, requests)
@@ -88,7 +88,9 @@ def _ask(asking: list[str], content: bytes, requests: int) -> tuple[float, int]:
 
 
 @dataclass(frozen=True)
-class _Running:
+class Running:
+    """A server process."""
+
     port: int
     grpc_port: int
     pid: int
@@ -97,14 +99,15 @@ class _Running:
 
 
 @contextmanager
-def _running(command: list[str]) -> Iterator[_Running]:
+def running(command: list[str]) -> Iterator[Running]:
+    """A server that is ready; it is killed at the end."""
     port, grpc_port = _free_ports()
     start = time.perf_counter()
     full = [*command, "--host", "127.0.0.1", "--http-port", str(port), "--grpc-port", str(grpc_port)]
     with subprocess.Popen(full, stderr=subprocess.DEVNULL) as process:
         try:
             _wait_ready(port, process)
-            yield _Running(port, grpc_port, process.pid, time.perf_counter() - start)
+            yield Running(port, grpc_port, process.pid, time.perf_counter() - start)
         finally:
             process.kill()
 
