@@ -138,9 +138,15 @@ def _live_through_all(cluster: Cluster, namespace: str, operator: OperatorProces
         apply(cluster, namespace, training_job("digits", nodes=2, ttlSecondsAfterFinished=0, **spec))
 
     digits()
-    # A disruption budget is made for two pods or more.
-    apply(cluster, namespace, compression_job("small", "digits"), model_service("served", SHA, replicas=2))
+    # A disruption budget is made for two pods or more; an autoscaler goes when it is wanted no more.
+    served = model_service("served", SHA, replicas=2)
+    by_cpu = {"autoscaling": {"max": 3, "target": {"cpu": 50}}}
+    scaled = {**served, "spec": {**served["spec"], **by_cpu}}
+    apply(cluster, namespace, compression_job("small", "digits"), scaled)
     until("the namespace has its account", lambda: bool(secret(cluster, namespace, "slipway-store")), 90)
+    until("the model has its autoscaler", lambda: "HorizontalPodAutoscaler/served" in names(cluster, namespace))
+    apply(cluster, namespace, served)
+    until("it is deleted", lambda: "HorizontalPodAutoscaler/served" not in names(cluster, namespace))
     until("the model has its Deployment", lambda: "Deployment/served" in names(cluster, namespace))
     # Suspended twice: the second event is a repetition of the first.
     for _ in range(2):
