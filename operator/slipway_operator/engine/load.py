@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 KEPT_SECONDS = 3600.0
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 20.0
 """A key whose load stays is looked at so often, because time alone may allow fewer pods."""
 MOVED = 0.1
 PARALLEL = 50
