@@ -6,7 +6,8 @@ do not answer counted so that they never cause a change by themselves.
 """
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 RECENT_SECONDS = 30.0
@@ -49,15 +50,15 @@ def wanted_replicas(
     known = sorted((sample for sample in samples if sample.age <= stabilization), key=lambda one: one.age)
     recent = [sample for sample in known if sample.age <= RECENT_SECONDS]
     if not recent:
-        return _clamped(current, least, most)
+        return clamped(current, least, most)
     up = _needed(recent, current, target, missing_load=0)
     if up > current:
-        return _clamped(min(up, max(GROWTH * current, current + LEAST_GROWTH)), least, most)
+        return clamped(min(up, max(GROWTH * current, current + LEAST_GROWTH)), least, most)
     if known[-1].age < stabilization - RECENT_SECONDS:
         # What is known does not reach back far enough to be sure that nobody needs these pods.
-        return _clamped(current, least, most)
-    down = max(_needed(_around(known, sample.age), current, target, missing_load=target) for sample in known)
-    return _clamped(min(current, down), least, most)
+        return clamped(current, least, most)
+    down = max(_needed(window, current, target, missing_load=target) for window in _windows(known))
+    return clamped(min(current, down), least, most)
 
 
 def _needed(samples: list[LoadSample], current: int, target: int, *, missing_load: int) -> int:
@@ -68,9 +69,13 @@ def _needed(samples: list[LoadSample], current: int, target: int, *, missing_loa
     return math.ceil(load / target)
 
 
-def _around(samples: list[LoadSample], age: float) -> list[LoadSample]:
-    return [sample for sample in samples if age <= sample.age <= age + RECENT_SECONDS]
+def _windows(samples: list[LoadSample]) -> Iterator[list[LoadSample]]:
+    """For each sample, what was the recent load then; samples are sorted by age."""
+    ages = [sample.age for sample in samples]
+    for age in ages:
+        yield samples[bisect_left(ages, age) : bisect_right(ages, age + RECENT_SECONDS)]
 
 
-def _clamped(replicas: int, least: int, most: int) -> int:
+def clamped(replicas: int, least: int, most: int) -> int:
+    """A number of pods, within its bounds."""
     return max(least, min(most, replicas))

@@ -5,6 +5,7 @@ from typing import Any
 
 from slipway_operator.api.modelservice import (
     ActiveRevision,
+    AutoscalingTarget,
     Lineage,
     ModelServiceSpec,
     ModelServiceStatus,
@@ -13,7 +14,7 @@ from slipway_operator.api.modelservice import (
     TargetState,
 )
 from slipway_operator.domain import naming
-from slipway_operator.domain.autoscaling import LoadSample, wanted_replicas
+from slipway_operator.domain.autoscaling import LoadSample, clamped, wanted_replicas
 from slipway_operator.domain.conditions import SERVICE_TYPES, Standing, conditions, going, stuck
 from slipway_operator.domain.failure import as_failure
 from slipway_operator.domain.importing import Import, Importing, old_imports
@@ -59,6 +60,8 @@ class _Service:
         )
         key = snapshot.key
         self.asked = resolve(spec.model, snapshot.sources, (key.kind, key.name))
+        target = spec.autoscaling.target if spec.autoscaling is not None else AutoscalingTarget()
+        self.cpu, self.concurrency = target.cpu, target.concurrency
         self.replicas = _replicas(spec, status, snapshot.load)
 
     def plan(self) -> Plan:
@@ -186,9 +189,8 @@ class _Service:
 
     def _company(self, revision: Revision | None = None) -> tuple[dict[str, Any], ...]:
         around = surroundings(self.snapshot, self.replicas, tls=self.spec.tls is not None)
-        scaling = self.spec.autoscaling
-        if scaling is not None and scaling.target.cpu is not None:
-            around = (*around, autoscaler(self.snapshot, scaling, scaling.target.cpu))
+        if self.spec.autoscaling is not None and self.cpu is not None:
+            around = (*around, autoscaler(self.snapshot, self.spec.autoscaling, self.cpu))
         if not self.settings.network_policies:
             return around
         named = self.spec.model.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -241,8 +243,7 @@ class _Service:
     def _unwanted(self, written: ModelServiceStatus) -> tuple[Deletion, ...]:
         jobs = old_imports(self.snapshot, written, self.asked)
         found = [Deletion("Job", job.name, job.uid) for job in jobs]
-        scaling = self.spec.autoscaling
-        if scaling is None or scaling.target.cpu is None:
+        if self.cpu is None:
             kind = "HorizontalPodAutoscaler"
             found += [
                 Deletion(kind, one.name, one.uid) for one in seen(self.snapshot, kind, SeenObject) if not one.deleting
@@ -251,20 +252,19 @@ class _Service:
 
     def _load_of(self, up: list[Pod]) -> tuple[str, ...]:
         """Where the pods tell their load, when it decides how many there should be."""
-        scaling = self.spec.autoscaling
-        if scaling is None or scaling.target.concurrency is None:
+        if self.concurrency is None:
             return ()
         scheme = "https" if self.spec.tls is not None else "http"
         return tuple(sorted(metrics_url(scheme, pod.status.pod_ip) for pod in up if pod.ready and pod.status.pod_ip))
 
     def _scaled_note(self, written: ModelServiceStatus) -> tuple[EventNote, ...]:
-        before, scaling = written.replicas.desired, self.spec.autoscaling
-        if scaling is None or scaling.target.concurrency is None or before in (0, self.replicas):
+        before = written.replicas.desired
+        if self.concurrency is None or before in (0, self.replicas):
             return ()
         load = f"{self.snapshot.load[0].concurrency:.1f}" if self.snapshot.load else "an unknown number of"
         text = (
             f"From {before} to {self.replicas} pods: {load} requests in flight, "
-            f"{scaling.target.concurrency} are wanted for each pod."
+            f"{self.concurrency} are wanted for each pod."
         )
         return (EventNote("Normal", "Scaled", text),)
 
@@ -275,7 +275,7 @@ def _replicas(spec: ModelServiceSpec, status: ModelServiceStatus, load: tuple[Lo
     if scaling is None:
         return spec.replicas
     if scaling.target.concurrency is None:
-        return max(scaling.min, min(scaling.max, spec.replicas))
+        return clamped(spec.replicas, scaling.min, scaling.max)
     return wanted_replicas(
         load,
         current=status.replicas.desired,
