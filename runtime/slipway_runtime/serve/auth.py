@@ -25,7 +25,7 @@ class ApiKeys:
         Raises:
             ConfigInvalid: there is none, or one is too short to be a secret.
         """
-        self._folder = folder
+        self.folder = folder
         self._hashes = self._read()
 
     def check(self, authorization: str | None, api_key: str | None) -> None:
@@ -55,11 +55,11 @@ class ApiKeys:
 
     def _read(self) -> tuple[bytes, ...]:
         # Names that begin with a dot are the folders by which Kubernetes swaps a mounted Secret.
-        files = [path for path in sorted(self._folder.glob("[!.]*")) if path.is_file()]
+        files = [path for path in sorted(self.folder.glob("[!.]*")) if path.is_file()]
         keys = {path.name: path.read_text(encoding="utf-8").strip() for path in files}
         if not keys:
-            raise ConfigInvalid(f"{self._folder} holds no API key; each file of it is one")
+            raise ConfigInvalid(f"{self.folder} holds no API key; each file of it is one")
         for name, key in keys.items():
             if len(key) < _LEAST_LENGTH:
-                raise ConfigInvalid(f"the API key {self._folder / name} is shorter than {_LEAST_LENGTH} characters")
+                raise ConfigInvalid(f"the API key {self.folder / name} is shorter than {_LEAST_LENGTH} characters")
         return tuple(sha256(key.encode()).digest() for key in keys.values())

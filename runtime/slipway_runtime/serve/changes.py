@@ -1,32 +1,41 @@
-"""Files that change while the server runs."""
+"""Secrets that change while the server runs."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+
+class Secret(Protocol):
+    """What was read from the files of a folder."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+
+    def reload(self) -> None:
+        """Read them again; what was good before stays when they cannot be used."""
 
 
 class Changes:
-    """Whether files have changed since they were looked at last; a mounted Secret changes by its links."""
+    """Has a secret read again when its files have changed; a mounted one changes by its links."""
 
-    def __init__(self, *paths: Path, changed: Callable[[], None]) -> None:
-        """Remember how the files, or those of the folders, are now."""
-        self._paths = paths
-        self._changed = changed
+    def __init__(self, secret: Secret) -> None:
+        """Remember how the files are now."""
+        self._secret = secret
         self._before = self._state()
 
     def look(self) -> None:
-        """Tell of a change."""
+        """Read them again if they are not as they were."""
         now = self._state()
         if now != self._before:
             self._before = now
-            self._changed()
+            self._secret.reload()
 
     def _state(self) -> tuple[tuple[str, int, int], ...]:
         found = []
-        for path in self._paths:
-            for file in sorted(path.iterdir()) if path.is_dir() else (path,):
-                try:
-                    told = file.stat()
-                except FileNotFoundError:
-                    continue
-                found.append((str(file), told.st_mtime_ns, told.st_ino))
+        for file in sorted(self._secret.folder.glob("*")):
+            try:
+                told = file.stat()
+            except FileNotFoundError:
+                continue
+            found.append((file.name, told.st_mtime_ns, told.st_ino))
         return tuple(found)

@@ -14,7 +14,7 @@ from slipway_runtime.serve.accounts import Accounts
 from slipway_runtime.serve.administration import Administration
 from slipway_runtime.serve.admission import Admission
 from slipway_runtime.serve.auth import ApiKeys
-from slipway_runtime.serve.changes import Changes
+from slipway_runtime.serve.changes import Changes, Secret
 from slipway_runtime.serve.cpus import usable_cores
 from slipway_runtime.serve.errors import ConfigInvalid
 from slipway_runtime.serve.grpc.front import GrpcFront, GrpcOptions
@@ -104,7 +104,7 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
         )
         server = await _listen(application, connections, options, certificate)
         ticking = asyncio.create_task(connections.keep_time())
-        watching = asyncio.create_task(_keep_secrets(certificate, keys, options))
+        watching = asyncio.create_task(_keep_secrets(certificate, keys))
         loading = asyncio.create_task(_begin(repository, loader, front))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -132,13 +132,9 @@ async def serve(sources: tuple[ModelSource, ...], options: ServerOptions, env: M
                 task.cancel()
 
 
-async def _keep_secrets(certificate: Certificate | None, keys: ApiKeys | None, options: ServerOptions) -> None:
-    """Read certificate and keys again when their files change, until cancelled."""
-    changes = []
-    if certificate is not None and options.tls is not None:
-        changes.append(Changes(options.tls, changed=certificate.reload))
-    if keys is not None and options.api_keys is not None:
-        changes.append(Changes(options.api_keys, changed=keys.reload))
+async def _keep_secrets(*secrets: Secret | None) -> None:
+    """Have those that there are read again when their files change, until cancelled."""
+    changes = [Changes(secret) for secret in secrets if secret is not None]
     while changes:
         await asyncio.sleep(_LOOK_SECONDS)
         for change in changes:

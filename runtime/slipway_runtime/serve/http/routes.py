@@ -19,8 +19,8 @@ from slipway_runtime.serve.repository import ModelRepository, Phase
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
-# Parts of Triton's protocol that clients may ask for and that are not here.
 _OPEN = ("/v2/health/", "/metrics")
+# Parts of Triton's protocol that clients may ask for and that are not here.
 _ELSEWHERE = {"systemsharedmemory", "cudasharedmemory", "trace", "logging"}
 
 
