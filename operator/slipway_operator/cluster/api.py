@@ -5,7 +5,8 @@ The generated client's models are passed by: turning JSON into them and back cos
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -111,26 +112,45 @@ class Api:
         if query:
             url += "?" + urlencode(query)
         data = orjson.dumps(body) if body is not None else None
-        code = 0
+        full = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        call = Call(verb, resource.group, full, 0, namespace, name)
+        async with self._answer(call, method, url, headers=headers, patience=self._timeout, data=data) as response:
+            content = await response.read()
+        return _decoded(response, content)
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        call: Call,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        patience: aiohttp.ClientTimeout,
+        data: bytes | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to one request, whatever its status; ``call`` is recorded with it when it has been read.
+
+        Raises:
+            Retry: no answer came, or it broke off.
+        """
         try:
             async with self._pool().request(
                 method,
                 url,
                 data=data,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=patience,
                 server_hostname=self._configuration.tls_server_name,
                 proxy=self._configuration.proxy,
             ) as response:
-                code = response.status
-                content = await response.read()
+                call = replace(call, code=response.status)
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Retry(f"{method} {url}: {type(error).__name__}: {error}") from error
         finally:
             if self._recorder is not None:
-                full = f"{resource.plural}/{subresource}" if subresource else resource.plural
-                self._recorder(Call(verb, resource.group, full, code, namespace, name))
-        return _decoded(response, content)
+                self._recorder(call)
 
     async def apply(
         self, resource: Resource, namespace: str, name: str, manifest: Mapping[str, Any], manager: str = FIELD_MANAGER
@@ -223,29 +243,16 @@ class Api:
         if selector:
             query["labelSelector"] = selector
         url = self._configuration.host + resource.path(namespace) + "?" + urlencode(query)
-        timeout = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
-        code = 0
-        try:
-            async with self._pool().get(
-                url,
-                headers=await self._headers(),
-                timeout=timeout,
-                server_hostname=self._configuration.tls_server_name,
-                proxy=self._configuration.proxy,
-            ) as response:
-                code = response.status
-                if code != HTTPStatus.OK:
-                    _decoded(response, await response.read())
-                rest = b""
-                async for chunk in response.content.iter_any():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        yield change(line)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Retry(f"watch {url}: {type(error).__name__}: {error}") from error
-        finally:
-            if self._recorder is not None:
-                self._recorder(Call("watch", resource.group, resource.plural, code, namespace, None))
+        patience = aiohttp.ClientTimeout(total=WATCH_SECONDS + 30, sock_connect=10)
+        call = Call("watch", resource.group, resource.plural, 0, namespace, None)
+        async with self._answer(call, "GET", url, headers=await self._headers(), patience=patience) as response:
+            if response.status != HTTPStatus.OK:
+                _decoded(response, await response.read())
+            rest = b""
+            async for chunk in response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield change(line)
 
     async def served(self, resources: tuple[Resource, ...]) -> list[str]:
         """Which of these resources the API server does not know (yet)."""
